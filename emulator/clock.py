@@ -1,0 +1,92 @@
+"""Clocks: a clock is a callable that returns seconds since the Unix epoch.
+
+Everything in the emulator is told the time by one of these, or by a ``now`` argument; nothing else
+reads a clock. :class:`SystemClock` is the one door to the machine's own.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Anything that tells the time: ``clock()`` is seconds since the Unix epoch."""
+
+    def __call__(self) -> float: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def __call__(self) -> float:
+        return time.time()
+
+
+class ManualClock:
+    """A clock that moves only when told to, so that ninety days take no time at all.
+
+    ``now`` is seconds since the Unix epoch; the default is 2026-01-01 00:00:00 UTC.
+    """
+
+    def __init__(self, now: float = 1_767_225_600.0) -> None:
+        self._now = now
+
+    def __call__(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on by ``seconds``; a negative number is our own misuse (``ValueError``)."""
+        if seconds < 0:
+            raise ValueError(f"a manual clock cannot advance by {seconds} s; use set() to move it back")
+        self._now += seconds
+
+    def set(self, now: float) -> None:
+        """Put the clock at ``now`` (seconds since the Unix epoch), forwards or backwards."""
+        self._now = now
+
+
+class DriftingClock:
+    """A clock that is ``offset`` seconds wrong and gains ``drift_ppm`` microseconds a second.
+
+    It follows ``source``; the drift counts from ``since`` (the source's time at construction unless
+    given). Positive is fast: ``error = offset + drift_ppm * 1e-6 * (source() - since)``. The rate is a
+    crystal's (1 ppm is 31.6 s a year); a :meth:`step` is a battery dip or a hand that sets the clock.
+    """
+
+    def __init__(
+        self, source: Clock, *, offset: float = 0.0, drift_ppm: float = 0.0, since: float | None = None
+    ) -> None:
+        self._source = source
+        self._offset = offset
+        self._drift_ppm = drift_ppm
+        self._since = source() if since is None else since
+
+    def __call__(self) -> float:
+        return self.at(self._source())
+
+    def at(self, now: float) -> float:
+        """What this clock shows when the true time is ``now``."""
+        return now + self._offset + self._drift_ppm * 1e-6 * (now - self._since)
+
+    @property
+    def error(self) -> float:
+        """Seconds by which this clock is ahead of its source, now; negative when it is behind."""
+        return self() - self._source()
+
+    @property
+    def drift_ppm(self) -> float:
+        """The rate error in parts per million; positive runs fast."""
+        return self._drift_ppm
+
+    @drift_ppm.setter
+    def drift_ppm(self, drift_ppm: float) -> None:
+        # What has been gained so far stays gained: fold it into the offset before the rate changes.
+        now = self._source()
+        self._offset = self.at(now) - now
+        self._since = now
+        self._drift_ppm = drift_ppm
+
+    def step(self, seconds: float) -> None:
+        """Jump by ``seconds`` at once, forwards or backwards."""
+        self._offset += seconds

@@ -1,0 +1,1 @@
+"""OATH one-time passwords."""

@@ -1,0 +1,1 @@
+"""The packaged scenarios: pytest files that ``keyrig run`` collects."""
