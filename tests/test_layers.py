@@ -1,0 +1,201 @@
+"""The three rules of the house, judged from the imports: pure core, two sides, and imports that point down."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Ground floor first. A module may import what stands on a lower floor; on its own floor, nothing.
+EMULATOR_FLOORS: list[list[str]] = [
+    ["emulator.clock", "emulator.fido.status", "emulator.fido.gesture", "emulator.random_stream"],
+    [
+        "emulator.drift",
+        "emulator.fido.cbor",
+        "emulator.fido.cose",
+        "emulator.fido.apdu",
+        "emulator.fido.ctaphid",
+        "emulator.fido.pin_protocol",
+        "emulator.oath.otp",
+        "emulator.profile",
+    ],
+    ["emulator.fido.credential", "emulator.fido.authdata"],
+    ["emulator.store", "emulator.fido.attestation", "emulator.fido.session"],
+    ["emulator.fido.u2f", "emulator.fido.ctap2.*"],
+    ["emulator.fido.authenticator"],
+    ["emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],
+    ["emulator.faults"],
+    ["emulator.transports.*"],
+    ["emulator"],
+]
+HARNESS_FLOORS: list[list[str]] = [
+    ["harness.devices.key", "harness.devices.token", "harness.service.model", "harness.service.errors"],
+    ["harness.service.*_rules", "harness.service.policy", "harness.service.sigv4", "harness.service.store"],
+    ["harness.service.identity"],
+    ["harness.service.api", "harness.service.console"],
+    ["harness.devices.emulated", "harness.devices.emulated_token", "harness.devices.hardware"],
+    ["harness.devices.find"],
+    ["harness.platform"],
+    ["harness.world"],
+    ["harness.scenarios.*", "harness.conformance.*", "harness.plugin"],
+    ["harness.report"],
+    ["harness.cli"],
+    ["harness.__main__"],
+]
+
+# What would let time, randomness or the outside into the core, as imports and as attribute names.
+IMPURE_MODULES = {
+    "asyncio", "multiprocessing", "os", "random", "secrets", "select", "selectors", "signal", "socket",
+    "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "uuid",
+}  # fmt: skip
+IMPURE_NAMES = {"generate_private_key", "generate_key", "generate", "random_serial_number", "urandom",
+                "now", "utcnow", "today"}  # fmt: skip
+IMPURE_OWNERS = {"datetime", "date", "ec", "rsa", "x509", "os", "AESGCM", "Ed25519PrivateKey",
+                 "Ed448PrivateKey", "X25519PrivateKey"}  # fmt: skip
+DOORS = {"emulator.clock": {"time"}, "emulator.store": {"sqlite3", "os"}}
+JUDGES = {"fido2", "pyotp", "webauthn"}
+MEETING_PLACES = {"harness.devices.emulated", "harness.devices.emulated_token"}
+
+
+def sources(package: str) -> dict[str, str]:
+    """Every module of ``package`` by its dotted name."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
+    return found
+
+
+def imports(module: str, source: str, known: Mapping[str, str]) -> Iterator[str]:
+    """The dotted names that ``source`` imports, anywhere in it, with submodules resolved."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=target, names=names, level=level):
+                if level:
+                    package = module.split(".") if f"{module}.__init__" in known else module.split(".")[:-1]
+                    target = ".".join([*package[: len(package) - level + 1], *([target] if target else [])])
+                assert target is not None
+                for alias in names:
+                    submodule = f"{target}.{alias.name}"
+                    yield submodule if submodule in known else target
+
+
+def floor_of(module: str, floors: list[list[str]]) -> int | None:
+    """The floor that ``module`` stands on; the first pattern that fits decides."""
+    for number, rooms in enumerate(floors):
+        if any(fnmatch(module, room) for room in rooms):
+            return number
+    return None
+
+
+def floor_violations(modules: Mapping[str, str], floors: list[list[str]]) -> list[str]:
+    found = []
+    for module, source in modules.items():
+        floor = floor_of(module, floors)
+        if floor is None:
+            if source.strip() and list(imports(module, source, modules)):
+                found.append(f"{module} stands on no floor; give it one in test_layers.py")
+            continue
+        for target in imports(module, source, modules):
+            if target not in modules or target == module:
+                continue
+            target_floor = floor_of(target, floors)
+            if target_floor is not None and target_floor >= floor:
+                found.append(f"{module} (floor {floor}) imports {target} (floor {target_floor})")
+    return found
+
+
+def side_violations(modules: Mapping[str, str]) -> list[str]:
+    found = []
+    for module, source in modules.items():
+        for target in imports(module, source, modules):
+            root = target.split(".")[0]
+            if module.startswith("emulator"):
+                if root in JUDGES or root == "harness":
+                    found.append(f"{module} imports {target}: the emulator never imports what judges it")
+            elif root == "emulator" and target != "emulator.clock" and module not in MEETING_PLACES:
+                found.append(f"{module} imports {target}: the two sides meet only in {MEETING_PLACES}")
+            elif module.startswith("harness.service") and target.startswith("harness.devices"):
+                found.append(f"{module} imports {target}: the service knows no devices")
+    return found
+
+
+def purity_violations(modules: Mapping[str, str]) -> list[str]:
+    found = []
+    for module, source in modules.items():
+        if module.startswith("emulator.transports"):
+            continue
+        for target in imports(module, source, modules):
+            root = target.split(".")[0]
+            if root in IMPURE_MODULES - DOORS.get(module, set()):
+                found.append(f"{module} imports {target}: the core reads no clock, no randomness, no socket")
+        for node in ast.walk(ast.parse(source)):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)) if (
+                    owner in IMPURE_OWNERS and name in IMPURE_NAMES
+                ):
+                    found.append(f"{module} calls {owner}.{name}(): time and randomness are arguments")
+    return found
+
+
+def test_imports_point_down() -> None:
+    assert floor_violations(sources("emulator"), EMULATOR_FLOORS) == []
+    assert floor_violations(sources("harness"), HARNESS_FLOORS) == []
+
+
+def test_the_two_sides_meet_only_in_bytes_and_digits() -> None:
+    assert side_violations({**sources("emulator"), **sources("harness")}) == []
+
+
+def test_the_core_reads_no_clock_no_randomness_no_socket() -> None:
+    assert purity_violations(sources("emulator")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("emulator.fido.cbor", "from emulator.fido.authenticator import Authenticator"),
+        ("emulator.fido.cbor", "from . import authenticator"),
+        ("emulator.fido.ctap2.reset", "def run():\n    import emulator.security_key"),
+        ("emulator.upstairs", "import emulator.clock"),
+    ],
+)
+def test_a_planted_import_upwards_is_found(module: str, source: str) -> None:
+    planted = {**sources("emulator"), "emulator.fido.authenticator": "", "emulator.security_key": ""}
+    assert floor_violations({**planted, module: source}, EMULATOR_FLOORS)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("emulator.fido.cose", "from fido2.cose import ES256"),
+        ("emulator.oath.otp", "import pyotp"),
+        ("emulator.store", "from harness import world"),
+        ("harness.platform", "from emulator import SecurityKey"),
+        ("harness.service.identity", "from harness.devices import key"),
+    ],
+)
+def test_a_planted_meeting_of_the_sides_is_found(module: str, source: str) -> None:
+    planted = {**sources("emulator"), **sources("harness"), "harness.world": "", "harness.devices.key": ""}
+    assert side_violations({**planted, module: source})
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("emulator.security_key", "import time"),
+        ("emulator.fido.u2f", "from os import urandom"),
+        ("emulator.fido.cose", "key = ec.generate_private_key(curve)"),
+        ("emulator.fido.attestation", "issued = datetime.now()"),
+        ("emulator.fido.ctaphid", "def read():\n    import socket"),
+    ],
+)
+def test_a_planted_clock_or_randomness_is_found(module: str, source: str) -> None:
+    assert purity_violations({module: source})
