@@ -1,4 +1,4 @@
-"""What every commit must hold besides behaviour: style, types, and a wheel that works away from its checkout."""
+"""What every commit must hold besides behaviour: style, types, and a wheel that works away from here."""
 
 from __future__ import annotations
 

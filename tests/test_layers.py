@@ -1,4 +1,4 @@
-"""The three rules of the house, judged from the imports: pure core, two sides, and imports that point down."""
+"""The three rules of the house, judged from the imports: a pure core, two sides, imports that point down."""
 
 from __future__ import annotations
 
