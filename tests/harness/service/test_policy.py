@@ -189,8 +189,8 @@ def test_an_arn_operator_matches_component_by_component_where_a_string_operator_
 
 POSITIVE = {
     "StringEquals": "a", "StringEqualsIgnoreCase": "a", "StringLike": "a", "Bool": "true",
-    "NumericEquals": "1", "NumericLessThan": "1", "DateEquals": "2026", "DateGreaterThan": "2026", "BinaryEquals": "YQ==",
-    "ArnEquals": ALICE, "ArnLike": ALICE, "IpAddress": "10.0.0.1",
+    "NumericEquals": "1", "NumericLessThan": "1", "DateEquals": "2026", "DateGreaterThan": "2026",
+    "ArnEquals": ALICE, "ArnLike": ALICE, "IpAddress": "10.0.0.1", "BinaryEquals": "YQ==",
 }  # fmt: skip
 NEGATED = {
     "StringNotEquals": "a", "StringNotEqualsIgnoreCase": "a", "StringNotLike": "a", "NumericNotEquals": "1",
