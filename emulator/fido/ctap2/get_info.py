@@ -1,0 +1,82 @@
+"""authenticatorGetInfo (CTAP 2.3 §6.4): what the key can do, derived from what is enabled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.fido.ctap2.parameters import PUBLIC_KEY
+from emulator.fido.state import AuthenticatorState
+
+VERSIONS = 0x01
+EXTENSIONS = 0x02
+AAGUID = 0x03
+OPTIONS = 0x04
+MAX_MSG_SIZE = 0x05
+PIN_UV_AUTH_PROTOCOLS = 0x06
+MAX_CREDENTIAL_COUNT_IN_LIST = 0x07
+MAX_CREDENTIAL_ID_LENGTH = 0x08
+TRANSPORTS = 0x09
+ALGORITHMS = 0x0A
+FORCE_PIN_CHANGE = 0x0C
+MIN_PIN_LENGTH = 0x0D
+FIRMWARE_VERSION = 0x0E
+PREFERRED_PLATFORM_UV_ATTEMPTS = 0x11
+UV_MODALITY = 0x12
+REMAINING_DISCOVERABLE_CREDENTIALS = 0x14
+
+
+def run(state: AuthenticatorState) -> dict[int, Any]:
+    """The members that the profile's version of CTAP defines and that apply to it."""
+    profile = state.profile
+    info: dict[int, Any] = {
+        VERSIONS: list(profile.versions),
+        AAGUID: profile.aaguid,
+        OPTIONS: options(state),
+        MAX_MSG_SIZE: profile.max_message_size,
+    }
+    if profile.extensions:
+        info[EXTENSIONS] = list(profile.extensions)
+    if profile.pin_uv_auth_protocols:
+        info[PIN_UV_AUTH_PROTOCOLS] = list(profile.pin_uv_auth_protocols)
+    return info | _since_ctap21(state) if profile.ctap21 else info
+
+
+def options(state: AuthenticatorState) -> dict[str, bool]:
+    """The option IDs; one that is absent is not supported, ``clientPin`` false is a PIN not set yet."""
+    profile = state.profile
+    given = {"plat": False, "up": True}
+    if profile.discoverable_credentials:
+        given["rk"] = True
+    if profile.built_in_uv:
+        given["uv"] = True
+    if profile.client_pin:
+        given["clientPin"] = state.store.user_verification.pin_hash is not None
+    if profile.pin_uv_auth_token:
+        given["pinUvAuthToken"] = True
+    if profile.make_cred_uv_not_rqd:
+        given["makeCredUvNotRqd"] = True
+    return given
+
+
+def _since_ctap21(state: AuthenticatorState) -> dict[int, Any]:
+    profile, user_verification = state.profile, state.store.user_verification
+    info: dict[int, Any] = {
+        MAX_CREDENTIAL_COUNT_IN_LIST: profile.max_credential_count_in_list,
+        MAX_CREDENTIAL_ID_LENGTH: profile.max_credential_id_length,
+        TRANSPORTS: list(profile.transports),
+        ALGORITHMS: [{"type": PUBLIC_KEY, "alg": alg} for alg in profile.algorithm_identifiers],
+    }
+    if profile.client_pin:
+        info[FORCE_PIN_CHANGE] = user_verification.force_pin_change
+        info[MIN_PIN_LENGTH] = user_verification.min_pin_length
+    if profile.firmware_version:
+        info[FIRMWARE_VERSION] = profile.firmware_version
+    if profile.built_in_uv:
+        info[PREFERRED_PLATFORM_UV_ATTEMPTS] = profile.preferred_platform_uv_attempts
+    if profile.uv_modality:
+        info[UV_MODALITY] = profile.uv_modality
+    if profile.discoverable_credentials:
+        info[REMAINING_DISCOVERABLE_CREDENTIALS] = (
+            profile.discoverable_credentials - state.store.credential_count
+        )
+    return info

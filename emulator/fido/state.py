@@ -1,0 +1,62 @@
+"""All that a command may touch: the profile, the store, the session and a source of randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.fido.credential import Credential, unwrap
+from emulator.fido.gesture import Gesture, Given
+from emulator.fido.session import Session
+from emulator.profile import Profile
+from emulator.store import CredentialStore, UserVerificationState
+
+MASTER_SECRET_LENGTH = 32
+
+Running = Generator[Gesture, Given, dict[int, Any] | None]
+"""A CTAP2 command under way: yields the gestures it waits for, returns the members of its response."""
+
+
+@dataclass(slots=True, kw_only=True)
+class AuthenticatorState:
+    """What the authenticator is (``profile``), keeps (``store``) and only remembers (``session``)."""
+
+    profile: Profile
+    store: CredentialStore
+    random_bytes: Callable[[int], bytes]
+    session: Session
+
+    @property
+    def master_secret(self) -> bytes:
+        """The key under which credential IDs are sealed."""
+        secret = self.store.master_secret
+        assert secret is not None, "a store is initialized when its authenticator is made"
+        return secret
+
+    @property
+    def protected(self) -> bool:
+        """Whether some form of user verification is set up (CTAP 2.3 §6.1.2, "protected by")."""
+        return self.profile.built_in_uv or self.store.user_verification.pin_hash is not None
+
+    def initialize(self) -> None:
+        """Put the store into the state it leaves the factory in."""
+        self.store.initialize(
+            self.random_bytes(MASTER_SECRET_LENGTH),
+            UserVerificationState(
+                pin_retries=self.profile.pin_retries,
+                uv_retries=self.profile.uv_retries,
+                min_pin_length=self.profile.min_pin_length,
+            ),
+        )
+
+    def find(self, credential_id: bytes, rp_id_hash: bytes) -> Credential | None:
+        """The credential with this ID, kept or carried in the ID, if it is ours and this relying party's."""
+        kept = self.store.credential(credential_id)
+        if kept is not None:
+            return kept if kept.rp_id_hash == rp_id_hash else None
+        return unwrap(credential_id, rp_id_hash, self.master_secret)
+
+    def next_sign_count(self) -> int:
+        """The signature counter for one more signature; always 0 where there is none."""
+        return self.store.next_sign_count() if self.profile.sign_counter else 0

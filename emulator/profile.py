@@ -1,0 +1,247 @@
+"""Profiles: what a model of key is and can do, as data. Adding a model is adding a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+VERSIONS = ("U2F_V2", "FIDO_2_0", "FIDO_2_1")
+EXTENSIONS = ("credProtect", "hmac-secret")
+ALGORITHMS = {"ES256": -7, "EdDSA": -8}
+ATTESTATIONS = ("packed", "packed-self", "fido-u2f", "none")
+PIN_UV_AUTH_PROTOCOLS = (1, 2)
+LONGEST_CREDENTIAL_ID = 191
+"""Bytes of the longest credential ID there is: ES256 with hmac-secret, all under the seal."""
+
+
+class ProfileError(ValueError):
+    """A profile that is unknown or says what no key can be; one sentence naming file and key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A model of key. Each field is a key of the TOML file; those without a default must be there.
+
+    ``name`` is the file's name. Nothing here is advertised by hand: authenticatorGetInfo's answer and
+    what the commands accept are both derived from these fields.
+    """
+
+    name: str
+    title: str
+    versions: tuple[str, ...]
+    """As authenticatorGetInfo lists them; ``U2F_V2`` alone is a key without CTAP2."""
+    aaguid: bytes = bytes(16)
+    """A random UUID of ours, never a vendor's; a key that has only U2F has none."""
+    device_version: tuple[int, ...] = (1, 0, 0)
+    """Major, minor and build number that CTAPHID_INIT tells (CTAP 2.3 §11.2.9.1.3)."""
+    firmware_version: int = 0
+    transports: tuple[str, ...] = ("usb",)
+    wink: bool = True
+    """Whether CTAPHID_WINK is there."""
+    touch_timeout: float = 30.0
+    """Seconds that a command waits for a touch or a finger."""
+
+    algorithms: tuple[str, ...] = ("ES256",)
+    """By name, the preferred one first."""
+    attestation: str = "packed"
+    """``packed`` (a certificate chain), ``packed-self``, ``fido-u2f`` (ES256 only) or ``none``."""
+    extensions: tuple[str, ...] = ()
+    discoverable_credentials: int = 0
+    """Slots for discoverable credentials; none means that the option ``rk`` is absent."""
+    synced: bool = False
+    """Whether credentials are backed up to other devices: flags BE and BS."""
+    sign_counter: bool = True
+    """Whether there is a signature counter; without, it stays zero (WebAuthn Level 3 §6.1.1)."""
+
+    pin_uv_auth_protocols: tuple[int, ...] = ()
+    """The preferred one first."""
+    client_pin: bool = False
+    min_pin_length: int = 4
+    """In Unicode code points."""
+    pin_retries: int = 8
+    built_in_uv: bool = False
+    """Whether the key itself can verify its user, and is set up to."""
+    uv_modality: int = 0
+    """How it does (FIDO Registry of Predefined Values §3.1)."""
+    uv_retries: int = 5
+    uv_attempts: int = 3
+    """How often a command asks again by itself (CTAP 2.3 §6.5.3.1, maxUvAttemptsForInternalRetries)."""
+    preferred_platform_uv_attempts: int = 3
+    make_cred_uv_not_rqd: bool = False
+
+    max_message_size: int = 1200
+    max_credential_count_in_list: int = 8
+    max_credential_id_length: int = LONGEST_CREDENTIAL_ID
+
+    @classmethod
+    def load(cls, name: str) -> Profile:
+        """The packaged profile ``name``, or that of a file if ``name`` ends in ``.toml``.
+
+        ``ProfileError`` for one that is not there, cannot be read or makes no sense.
+        """
+        if name.endswith(".toml"):
+            path = Path(name)
+            source, text = f"profile file {name}", _read(path)
+        elif name in (known := profile_names()):
+            source, path = f"profile {name}", Path(f"{name}.toml")
+            text = (resources.files("emulator") / "profiles" / path.name).read_text("utf-8")
+        else:
+            raise ProfileError(f"unknown profile {name!r}; known: {', '.join(known)}, or the path of a .toml")
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ProfileError(f"{source} is not TOML: {error}") from error
+        return _from_table(path.stem, table, source)
+
+    @property
+    def u2f(self) -> bool:
+        """Whether the key speaks U2F (CTAPHID_MSG)."""
+        return "U2F_V2" in self.versions
+
+    @property
+    def ctap2(self) -> bool:
+        """Whether the key speaks CTAP2 (CTAPHID_CBOR)."""
+        return self.versions != ("U2F_V2",)
+
+    @property
+    def ctap21(self) -> bool:
+        """Whether what CTAP 2.1 brought is there: getInfo members from 07 on, selection, its status codes."""
+        return "FIDO_2_1" in self.versions
+
+    @property
+    def pin_uv_auth_token(self) -> bool:
+        """Whether tokens have permissions and run out, as a CTAP 2.1 key's must (CTAP 2.3 §9)."""
+        return self.ctap21 and (self.client_pin or self.built_in_uv)
+
+    @property
+    def algorithm_identifiers(self) -> tuple[int, ...]:
+        """COSE algorithm identifiers, the preferred one first."""
+        return tuple(ALGORITHMS[name] for name in self.algorithms)
+
+
+def profile_names() -> list[str]:
+    """The names of the packaged profiles, in alphabetical order."""
+    files = (resources.files("emulator") / "profiles").iterdir()
+    return sorted(Path(file.name).stem for file in files if file.name.endswith(".toml"))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ProfileError(f"profile file {path} cannot be read: {reason}") from error
+
+
+def _from_table(name: str, table: Mapping[str, Any], source: str) -> Profile:
+    known = {field.name: field for field in fields(Profile) if field.name != "name"}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise ProfileError(f"{source}: unknown key {key!r}")
+        expected, convert = _KINDS[str(known[key].type)]
+        values[key] = convert(value)
+        if values[key] is None:
+            raise ProfileError(f"{source}: {key} must be {expected}, not {value!r}")
+    for key, field in known.items():
+        if field.default is MISSING and key not in values:
+            raise ProfileError(f"{source}: {key} is missing")
+    profile = Profile(name=name, **values)
+    for key, holds, requirement in _rules(profile):
+        if not holds:
+            raise ProfileError(f"{source}: {key} must {requirement}")
+    return profile
+
+
+def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
+    """What must hold of a profile: the key to blame, whether it holds, what would."""
+    for key, choices in _CHOICES.items():
+        given = getattr(p, key)
+        fits = all(item in choices for item in given) and len(set(given)) == len(given)
+        yield key, fits, f"have some of {', '.join(map(str, choices))}, each once"
+    for key, (low, high) in _RANGES.items():
+        yield key, low <= getattr(p, key) <= high, f"be from {low} to {high}"
+    yield "versions", bool(p.versions), "not be empty"
+    yield "algorithms", bool(p.algorithms), "not be empty"
+    yield "attestation", p.attestation in ATTESTATIONS, f"be one of {', '.join(ATTESTATIONS)}"
+    version = p.device_version
+    yield "device_version", len(version) == 3 and 0 <= min(version) <= max(version) <= 255, "be three bytes"
+    yield "algorithms", not p.u2f or "ES256" in p.algorithms, "have ES256, which U2F needs"
+    only_es256 = p.algorithms == ("ES256",)
+    yield "attestation", p.attestation != "fido-u2f" or only_es256, "not be fido-u2f with other than ES256"
+    yield "aaguid", any(p.aaguid) or not p.ctap2, "be there for a key that speaks CTAP2"
+    for key in ("extensions", "discoverable_credentials", "client_pin", "built_in_uv"):
+        yield key, p.ctap2 or not getattr(p, key), "not be there for a key that speaks only U2F"
+    protocols = bool(p.pin_uv_auth_protocols)
+    for key, needs in (
+        ("client_pin", p.client_pin),
+        ("built_in_uv", p.pin_uv_auth_token),
+        ("extensions", "hmac-secret" in p.extensions),
+    ):
+        yield "pin_uv_auth_protocols", protocols or not needs, f"not be empty, {key} being what it is"
+    yield (
+        "make_cred_uv_not_rqd",
+        p.pin_uv_auth_token or not p.make_cred_uv_not_rqd,
+        ("be false unless the key has FIDO_2_1 and client_pin or built_in_uv"),
+    )
+
+
+def _of(kind: type) -> Callable[[Any], Any]:
+    """The value itself if it is of exactly this type."""
+    return lambda value: value if type(value) is kind else None
+
+
+def _array_of(kind: type) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        return tuple(value) if type(value) is list and all(type(item) is kind for item in value) else None
+
+    return convert
+
+
+def _uuid(value: Any) -> bytes | None:
+    try:
+        raw = bytes.fromhex(value.replace("-", "")) if type(value) is str else b""
+    except ValueError:
+        return None
+    return raw if len(raw) == 16 and [len(part) for part in value.split("-")] == [8, 4, 4, 4, 12] else None
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) else None
+
+
+_CHOICES: dict[str, Sequence[Any]] = {
+    "versions": VERSIONS,
+    "extensions": EXTENSIONS,
+    "algorithms": tuple(ALGORITHMS),
+    "pin_uv_auth_protocols": PIN_UV_AUTH_PROTOCOLS,
+}
+_RANGES = {
+    "firmware_version": (0, 2**32 - 1),
+    "touch_timeout": (0.001, 3600),
+    "discoverable_credentials": (0, 1_000_000),
+    "min_pin_length": (4, 63),
+    "pin_retries": (1, 8),  # CTAP 2.3 §6.5.2.2
+    "uv_modality": (0, 2**32 - 1),
+    "uv_retries": (1, 25),  # CTAP 2.3 §6.5.2.2
+    "uv_attempts": (1, 5),  # CTAP 2.3 §6.5.2.2
+    "preferred_platform_uv_attempts": (1, 25),
+    "max_message_size": (1024, 7609),
+    "max_credential_count_in_list": (1, 1000),
+    "max_credential_id_length": (LONGEST_CREDENTIAL_ID, 1023),
+}
+
+# By a field's annotation: how to name what is expected, and how to take it from TOML (None: it is not that).
+_KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "str": ("text", _of(str)),
+    "bool": ("true or false", _of(bool)),
+    "int": ("a whole number", _of(int)),
+    "float": ("a number", _seconds),
+    "bytes": ("a UUID as text", _uuid),
+    "tuple[str, ...]": ("an array of text", _array_of(str)),
+    "tuple[int, ...]": ("an array of whole numbers", _array_of(int)),
+}

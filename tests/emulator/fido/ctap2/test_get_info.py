@@ -1,0 +1,77 @@
+"""authenticatorGetInfo (CTAP 2.3 §6.4): nothing advertised that does not work, nothing hidden that does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from fido2.ctap2 import Ctap2, Info
+
+from emulator.fido.authenticator import CtapCommand
+from emulator.profile import Profile, profile_names
+
+FIDO2_PROFILES = [name for name in profile_names() if Profile.load(name).ctap2]
+SINCE_CTAP20 = set(range(0x01, 0x07))
+SINCE_CTAP21 = set(range(0x01, 0x16))
+
+
+def members(key) -> dict:
+    status, info = key.command(CtapCommand.GET_INFO)
+    assert status == 0
+    return info
+
+
+@pytest.mark.parametrize("name", FIDO2_PROFILES)
+def test_python_fido2_understands_every_profile(make_key, name: str) -> None:
+    info = Ctap2(make_key(name), strict_cbor=True).info
+    profile = Profile.load(name)
+    assert tuple(info.versions) == profile.versions
+    assert info.aaguid == profile.aaguid
+    assert info.max_msg_size == profile.max_message_size
+    assert tuple(info.pin_uv_protocols) == profile.pin_uv_auth_protocols
+    assert tuple(info.extensions) == profile.extensions
+
+
+@pytest.mark.parametrize("name", FIDO2_PROFILES)
+def test_only_members_that_the_version_defines_are_there(make_key, name: str) -> None:
+    defined = SINCE_CTAP21 if Profile.load(name).ctap21 else SINCE_CTAP20
+    assert set(members(make_key(name))) <= defined
+
+
+def test_getinfo_asks_for_no_gesture(key) -> None:
+    members(key)
+    assert key.asked == []
+
+
+def test_the_ctap21_key_says_all_that_applies_to_it(ctap2: Ctap2) -> None:
+    info: Info = ctap2.info
+    assert info.options == {
+        "plat": False, "up": True, "rk": True, "clientPin": False, "pinUvAuthToken": True,
+    }  # fmt: skip
+    assert info.pin_uv_protocols == [2, 1]
+    assert info.extensions == ["credProtect", "hmac-secret"]
+    assert info.transports == ["usb"]
+    assert [parameter["alg"] for parameter in info.algorithms] == [-7, -8]
+    assert (info.min_pin_length, info.force_pin_change) == (4, False)
+    assert (info.max_creds_in_list, info.max_cred_id_length) == (8, 191)
+    assert info.remaining_disc_creds == 25
+    assert info.firmware_version == 0x050403
+
+
+def test_a_key_with_a_sensor_tells_of_it_and_not_of_a_pin(make_key) -> None:
+    info = Ctap2(make_key("passkey")).info
+    assert info.options == {"plat": False, "up": True, "rk": True, "uv": True, "pinUvAuthToken": True}
+    assert (info.preferred_platform_uv_attempts, info.uv_modality) == (3, 2)
+    assert 0x0C not in members(make_key("passkey"))
+    assert 0x0D not in members(make_key("passkey"))
+
+
+def test_a_key_without_a_pin_has_no_such_option(make_key) -> None:
+    info = members(make_key("security-key"))
+    assert info[0x04] == {"plat": False, "up": True}
+    assert set(info) == {0x01, 0x03, 0x04, 0x05}
+
+
+def test_make_cred_uv_not_rqd_is_said_where_the_profile_says_so(make_key) -> None:
+    profile = replace(Profile.load("ctap21"), make_cred_uv_not_rqd=True)
+    assert Ctap2(make_key(profile)).info.options["makeCredUvNotRqd"] is True

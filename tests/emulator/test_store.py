@@ -1,0 +1,121 @@
+"""What every credential store promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from emulator.fido.credential import Credential
+from emulator.store import CredentialStore, MemoryStore, UserVerificationState
+
+FRESH = UserVerificationState(pin_retries=8, uv_retries=5, min_pin_length=4)
+
+
+def a_credential(number: int, rp: bytes = b"r", user: bytes = b"u") -> Credential:
+    return Credential(
+        credential_id=bytes((number,)) * 32,
+        private_key=b"secret key material",
+        rp_id_hash=rp * 32,
+        rp_id="example.com",
+        user_id=user,
+        discoverable=True,
+    )
+
+
+class StoreContract:
+    """A store's tests derive from this and make ``store``, one that nobody has used."""
+
+    @pytest.fixture
+    def store(self) -> CredentialStore:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def used(self, store: CredentialStore) -> CredentialStore:
+        store.initialize(b"m" * 32, FRESH)
+        store.put(a_credential(1))
+        store.next_sign_count()
+        store.set_user_verification(replace(FRESH, pin_hash=b"p" * 16, pin_retries=7))
+        return store
+
+    def test_a_new_store_has_no_master_secret_and_no_pin_state(self, store: CredentialStore) -> None:
+        assert store.master_secret is None
+        with pytest.raises(LookupError, match="not been initialized"):
+            _ = store.user_verification
+
+    def test_initialize_forgets_everything(self, used: CredentialStore) -> None:
+        used.initialize(b"n" * 32, FRESH)
+        assert used.master_secret == b"n" * 32
+        assert used.user_verification == FRESH
+        assert used.sign_count == 0
+        assert used.credential_count == 0
+        assert used.credential(a_credential(1).credential_id) is None
+        assert list(used.credentials(b"r" * 32)) == []
+
+    def test_each_signature_counts_one(self, used: CredentialStore) -> None:
+        assert [used.next_sign_count() for _ in range(3)] == [2, 3, 4]
+        assert used.sign_count == 4
+
+    def test_credentials_come_newest_first_and_by_relying_party(self, store: CredentialStore) -> None:
+        store.initialize(b"m" * 32, FRESH)
+        for number, rp, user in ((1, b"r", b"u"), (2, b"s", b"u"), (3, b"r", b"v"), (4, b"r", b"w")):
+            store.put(a_credential(number, rp, user))
+        assert [c.credential_id[0] for c in store.credentials(b"r" * 32)] == [4, 3, 1]
+        assert [c.credential_id[0] for c in store.credentials(b"s" * 32)] == [2]
+        assert store.credential_count == 4
+        assert store.credential(bytes((3,)) * 32) == a_credential(3, b"r", b"v")
+
+    def test_a_credential_for_the_same_user_takes_the_place_of_the_old_one(
+        self, store: CredentialStore
+    ) -> None:
+        store.initialize(b"m" * 32, FRESH)
+        for number, user in ((1, b"u"), (2, b"v"), (3, b"u")):
+            store.put(a_credential(number, user=user))
+        assert [c.credential_id[0] for c in store.credentials(b"r" * 32)] == [3, 2]
+        assert store.credential(bytes((1,)) * 32) is None
+        assert store.credential_count == 2
+
+    def test_a_snapshot_stays_as_it_was_and_can_be_put_back(self, used: CredentialStore) -> None:
+        before = used.snapshot()
+        assert used.snapshot() == before
+        used.put(a_credential(2, user=b"v"))
+        used.next_sign_count()
+        used.set_user_verification(FRESH)
+        assert used.snapshot() != before
+        used.restore(before)
+        assert used.snapshot() == before
+        assert [c.credential_id[0] for c in used.credentials(b"r" * 32)] == [1]
+
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda store: store.put(a_credential(2, user=b"v")),
+            lambda store: store.put(a_credential(2)),
+            lambda store: store.next_sign_count(),
+            lambda store: store.set_user_verification(FRESH),
+            lambda store: store.initialize(b"n" * 32, FRESH),
+        ],
+    )
+    def test_every_write_shows_in_the_snapshot(self, used: CredentialStore, write) -> None:
+        before = used.snapshot()
+        write(used)
+        assert used.snapshot() != before
+
+    def test_no_representation_shows_a_secret(self, used: CredentialStore) -> None:
+        shown = repr(used.snapshot()) + repr(used.user_verification)
+        for secret in (b"m" * 32, b"secret key material", b"p" * 16):
+            assert repr(secret)[2:-1] not in shown
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> CredentialStore:
+        return MemoryStore()
+
+    def test_a_copy_goes_its_own_way(self, used: CredentialStore) -> None:
+        copy = MemoryStore(used.snapshot())
+        assert copy.snapshot() == used.snapshot()
+        copy.next_sign_count()
+        copy.put(a_credential(2, user=b"v"))
+        assert (used.sign_count, copy.sign_count) == (1, 2)
+        assert (used.credential_count, copy.credential_count) == (1, 2)
