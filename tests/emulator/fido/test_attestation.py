@@ -1,8 +1,10 @@
 """Attestation statements judged by python-fido2 and py_webauthn, certificates by WebAuthn's requirements."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256, shake_256
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -92,6 +94,21 @@ def test_both_judges_accept_u2f_attestation() -> None:
         aaguid=bytes(16),
         pem_root_certs_bytes=[attestation.root_certificate_pem()],
     )
+
+
+def test_a_u2f_registration_is_signed_as_the_specification_s_example() -> None:
+    vectors = json.loads((Path(__file__).parents[3] / "vectors" / "u2f_raw_messages.json").read_text("utf-8"))
+    example = vectors["registration"]
+    scalar = int(example["attestation_private_key"], 16)
+    key = cose.generate(Algorithm.ES256, lambda length: (scalar - 1).to_bytes(length, "big"))
+    model = Attestation(private_key=key, certificate=bytes.fromhex(example["attestation_certificate"]))
+    parts = ("application_parameter", "challenge_parameter", "key_handle", "user_public_key")
+    ours = model.u2f_signature(*(bytes.fromhex(example[part]) for part in parts))
+    public_key = x509.load_der_x509_certificate(model.certificate).public_key()
+    assert isinstance(public_key, ec.EllipticCurvePublicKey)
+    for signature in (ours, bytes.fromhex(example["signature"])):
+        public_key.verify(signature, bytes.fromhex(example["signed_data"]), ec.ECDSA(hashes.SHA256()))
+    assert cose.u2f_point(key.cose_key()).hex() == example["attestation_public_key"]
 
 
 def test_a_statement_about_other_client_data_is_refused() -> None:

@@ -1,7 +1,9 @@
-"""PIN/UV auth protocols, with python-fido2 for the platform."""
+"""PIN/UV auth protocols: published answers, then python-fido2 for the platform."""
 
+import json
 from collections.abc import Callable
 from hashlib import shake_256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +22,35 @@ PAIRS = pytest.mark.parametrize(
 PROTOCOLS = pytest.mark.parametrize("protocol", [PinProtocolOne, PinProtocolTwo], ids=["one", "two"])
 BLOCKS = st.integers(0, 8).flatmap(lambda blocks: st.binary(min_size=16 * blocks, max_size=16 * blocks))
 
+KNOWN_ANSWERS = json.loads((Path(__file__).parents[3] / "vectors" / "pin_protocol.json").read_text("utf-8"))
+
 
 def stream(seed: bytes) -> Callable[[int], bytes]:
     return lambda length: shake_256(seed).digest(length)
 
 
 random_bytes = stream(b"randomness")
+
+
+@pytest.mark.parametrize("case", KNOWN_ANSWERS["cases"], ids=lambda case: case["name"])
+def test_known_answers(case: dict[str, Any]) -> None:
+    protocol = PinProtocolOne if case["protocol"] == 1 else PinProtocolTwo
+    scalar = int(case["private_key"], 16)
+    key = protocol(lambda length: (scalar - 1).to_bytes(length, "big"))
+    x, y, peer_x, peer_y = (
+        bytes.fromhex(case[name]) for name in ("public_x", "public_y", "peer_x", "peer_y")
+    )
+    assert key.public_key() == {1: 2, 3: -25, -1: 1, -2: x, -3: y}
+    secret = key.decapsulate({1: 2, 3: -25, -1: 1, -2: peer_x, -3: peer_y})
+    assert secret.hex() == case["shared_secret"]
+    for message in case["messages"]:
+        plaintext, ciphertext, mac = (
+            bytes.fromhex(message[name]) for name in ("plaintext", "ciphertext", "mac")
+        )
+        iv = ciphertext[:16]
+        assert key.encrypt(secret, plaintext, lambda length, iv=iv: iv) == ciphertext
+        assert key.decrypt(secret, ciphertext) == plaintext
+        assert key.verify(secret, ciphertext, mac)
 
 
 @PAIRS
