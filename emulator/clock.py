@@ -6,6 +6,7 @@ reads a clock. :class:`SystemClock` is the one door to the machine's own.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
@@ -52,15 +53,16 @@ class DriftingClock:
     It follows ``source``; the drift counts from ``since`` (the source's time at construction unless
     given). Positive is fast: ``error = offset + drift_ppm * 1e-6 * (source() - since)``. The rate is a
     crystal's (1 ppm is 31.6 s a year); a :meth:`step` is a battery dip or a hand that sets the clock.
+    A value that is not a finite number, or a rate at which the clock would stand still, is a ``ValueError``.
     """
 
     def __init__(
         self, source: Clock, *, offset: float = 0.0, drift_ppm: float = 0.0, since: float | None = None
     ) -> None:
         self._source = source
-        self._offset = offset
-        self._drift_ppm = drift_ppm
-        self._since = source() if since is None else since
+        self._offset = _finite("offset", offset)
+        self._drift_ppm = _rate(drift_ppm)
+        self._since = _finite("since", source() if since is None else since)
 
     def __call__(self) -> float:
         return self.at(self._source())
@@ -68,6 +70,19 @@ class DriftingClock:
     def at(self, now: float) -> float:
         """What this clock shows when the true time is ``now``."""
         return now + self._offset + self._drift_ppm * 1e-6 * (now - self._since)
+
+    def when(self, reading: float) -> float:
+        """The true time at which this clock shows ``reading``: the inverse of :meth:`at`, never early.
+
+        A float near today's date resolves a quarter of a microsecond, so the plain inverse may fall just
+        short; ``at(when(reading)) >= reading`` holds exactly.
+        """
+        now = self._since + (reading - self._offset - self._since) / (1 + self._drift_ppm * 1e-6)
+        nudge = math.ulp(now)
+        while self.at(now) < reading:
+            now += nudge
+            nudge *= 2
+        return now
 
     @property
     def error(self) -> float:
@@ -82,6 +97,7 @@ class DriftingClock:
     @drift_ppm.setter
     def drift_ppm(self, drift_ppm: float) -> None:
         # What has been gained so far stays gained: fold it into the offset before the rate changes.
+        drift_ppm = _rate(drift_ppm)
         now = self._source()
         self._offset = self.at(now) - now
         self._since = now
@@ -89,4 +105,16 @@ class DriftingClock:
 
     def step(self, seconds: float) -> None:
         """Jump by ``seconds`` at once, forwards or backwards."""
-        self._offset += seconds
+        self._offset += _finite("step", seconds)
+
+
+def _finite(what: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"a clock's {what} must be a finite number of seconds, not {value}")
+    return value
+
+
+def _rate(drift_ppm: float) -> float:
+    if not (math.isfinite(drift_ppm) and drift_ppm > -1e6):
+        raise ValueError(f"drift_ppm must be finite and above -1000000 (a stopped clock), not {drift_ppm}")
+    return drift_ppm
