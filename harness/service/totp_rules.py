@@ -156,7 +156,7 @@ def resync(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpL
     Of the pairs of steps n - 1 and n, n within ``look_ahead`` of now, that have these codes, the nearest to
     now sets ``learned_drift`` to n - now and the watermark to n. Nothing of the earlier belief enters the
     search, because the belief is what is being mended; the watermark does, so that a captured pair resyncs
-    nothing. So does a token set back below its own watermark, until it has caught up.
+    nothing. Nor does a token that was set back below its own watermark, until it has caught up.
 
     Only the codes say when they were made. A pair sent late therefore looks like a slow clock: it is
     accepted, a correct clock is from then on believed slow, and its next codes fall outside the window (the
