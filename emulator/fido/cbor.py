@@ -19,7 +19,7 @@ def encode(value: Any) -> bytes:
     """The canonical bytes of ``value``: None, bool, int, bytes, str, and lists and dicts of them.
 
     Map keys are integers, bytes or text, in any order. Anything else, an integer beyond 64 bits, or
-    nesting beyond ``MAX_DEPTH`` is our own misuse: ``TypeError`` or ``ValueError``.
+    nesting beyond ``MAX_DEPTH`` is our own misuse: ``TypeError`` (``UnicodeError`` for a lone surrogate).
     """
     return cbor2.dumps(_ordered(value, MAX_DEPTH))
 
@@ -46,28 +46,27 @@ def _ordered(value: Any, depth: int) -> Any:
     kind = type(value)
     if kind in _LEAVES:
         return value
+    if kind is dict and depth:
+        return {
+            key: item if type(item) in _LEAVES else _ordered(item, depth - 1)
+            for key, item in sorted(value.items(), key=_rank)
+        }
+    if kind is list and depth:
+        return [_ordered(item, depth - 1) for item in value]
     if isinstance(value, int) and -_INTEGER_END <= value < _INTEGER_END:
         return value
-    if not depth:
-        raise ValueError("CBOR nested too deep for a CTAP message")
-    if kind is dict:
-        return {key: _ordered(item, depth - 1) for key, item in sorted(value.items(), key=_rank)}
-    if kind is list:
-        return [_ordered(item, depth - 1) for item in value]
-    raise TypeError(f"no CTAP message holds a {kind.__name__}")
+    raise TypeError(f"no CTAP message holds a {kind.__name__} here, or that deep, or that large")
 
 
 def _rank(entry: tuple[Any, Any]) -> tuple[int, int, bytes]:
     """Where an entry stands in its map: by its key's major type, then length, then bytes."""
     key = entry[0]
-    match key:
-        case int() if 0 <= key < _INTEGER_END and key is not True and key is not False:
-            return 0, key, b""  # a greater integer is a longer one or has greater bytes
-        case int() if -_INTEGER_END <= key < 0:
-            return 1, -key, b""
-        case bytes():
-            return 2, len(key), key
-        case str():
-            text = key.encode()
-            return 3, len(text), text
-    raise TypeError(f"no CTAP message has {key!r} for a key")
+    kind = type(key)
+    if kind is str:
+        text = key.encode()
+        return 3, len(text), text
+    if kind is bytes:
+        return 2, len(key), key
+    if isinstance(key, int) and kind is not bool and -_INTEGER_END <= key < _INTEGER_END:
+        return (0, key, b"") if key >= 0 else (1, -key, b"")  # a greater number is no shorter
+    raise TypeError(f"no CTAP message has a {kind.__name__} for a key, or one that large")
