@@ -1,0 +1,106 @@
+"""Access keys: who signs requests, with a long-term key or a session's."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+from typing import Literal
+
+from harness.service.directory import access_keys_of, target, user_of
+from harness.service.environment import Environment
+from harness.service.errors import ExpiredToken, InvalidClientTokenId, LimitExceeded, NoSuchEntity
+from harness.service.model import AccessKey, Caller, SessionCredentials, User, user_key
+from harness.service.store import Transaction
+
+
+class AccessKeys:
+    """Whose a key is, which the API asks of every request, and the verbs of long-term keys."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._profile = environment.profile
+
+    def secret_of_access_key(self, access_key_id: str) -> str | None:
+        """The secret that signs for this access key ID, long-term or temporary; ``None`` if none may."""
+        with self._environment.store.transaction() as transaction:
+            key = transaction.get(AccessKey, access_key_id)
+            if key is not None:
+                return key.secret if key.status == "Active" else None
+            session = transaction.get(SessionCredentials, access_key_id)
+            return None if session is None else session.secret
+
+    def caller_for_access_key(self, access_key_id: str, session_token: str | None = None) -> Caller:
+        """Whoever signed with this access key ID, the signature having been verified.
+
+        InvalidClientTokenId for a key that is unknown or inactive or a token that is not its own (a long-term
+        key has none), ExpiredToken for a session that is over.
+        """
+        with self._environment.store.transaction() as transaction:
+            if session := transaction.get(SessionCredentials, access_key_id):
+                return self._session_caller(transaction, session, session_token)
+            key = transaction.get(AccessKey, access_key_id)
+            if key is None or key.status != "Active" or session_token is not None:
+                raise InvalidClientTokenId
+            return Caller(
+                user=user_of(self._profile, transaction, key.account_id, key.user_name), via="access-key"
+            )
+
+    def _session_caller(
+        self, transaction: Transaction, session: SessionCredentials, session_token: str | None
+    ) -> Caller:
+        if not hmac.compare_digest(session.token.encode(), (session_token or "").encode()):
+            raise InvalidClientTokenId
+        if self._environment.clock() >= session.expires_at:
+            raise ExpiredToken
+        user = transaction.get(User, user_key(session.account_id, session.user_name))
+        if user is None:
+            raise InvalidClientTokenId
+        return Caller(
+            user=user,
+            via="session",
+            mfa_authenticated_at=session.mfa_authenticated_at,
+            expires_at=session.expires_at,
+        )
+
+    def create_access_key(self, caller: Caller, name: str | None = None) -> AccessKey:
+        """CreateAccessKey: the one time its secret is told."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:CreateAccessKey")
+            limit = self._profile.access_keys_per_user
+            if len(access_keys_of(transaction, user)) >= limit:
+                raise LimitExceeded(self._profile.say("too_many_access_keys", limit=limit))
+            key = AccessKey(
+                id=self._environment.new.access_key_id(),
+                secret=self._environment.new.secret_access_key(),
+                account_id=user.account_id,
+                user_name=user.name,
+                created_at=self._environment.clock(),
+            )
+            transaction.put(key)
+            return key
+
+    def list_access_keys(self, caller: Caller, name: str | None = None) -> list[AccessKey]:
+        """ListAccessKeys; their secrets are left empty."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:ListAccessKeys")
+            return [replace(key, secret="") for key in access_keys_of(transaction, user)]
+
+    def update_access_key(
+        self, caller: Caller, name: str | None, access_key_id: str, status: Literal["Active", "Inactive"]
+    ) -> None:
+        """UpdateAccessKey: an inactive key signs nothing."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:UpdateAccessKey")
+            transaction.put(replace(self._access_key(transaction, user, access_key_id), status=status))
+
+    def delete_access_key(self, caller: Caller, name: str | None, access_key_id: str) -> None:
+        """DeleteAccessKey."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:DeleteAccessKey")
+            transaction.delete(self._access_key(transaction, user, access_key_id))
+
+    def _access_key(self, transaction: Transaction, user: User, access_key_id: str) -> AccessKey:
+        for key in access_keys_of(transaction, user):
+            if key.id == access_key_id:
+                return key
+        raise NoSuchEntity(self._profile.say("access_key_not_found", access_key_id=access_key_id))

@@ -1,0 +1,75 @@
+"""Whether a caller may do what it asks: its credentials, its policies, and the context they are judged in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from harness.service import policy
+from harness.service.environment import Environment
+from harness.service.errors import AccessDenied, ExpiredToken, InvalidClientTokenId
+from harness.service.model import Caller
+from harness.service.policy import Policy, PolicyRequest, Verdict
+from harness.service.profile import ServiceProfile
+
+_parsed = lru_cache(maxsize=256)(Policy.parse)
+
+
+def authorize(environment: Environment, caller: Caller, action: str, resource: str, **context: str) -> None:
+    """Let the caller do an IAM ``action`` on ``resource``, an ARN, or raise what AWS answers.
+
+    The root user may do everything in its account. ``context`` are condition keys of the action's own, with
+    ``_`` for ``:``, such as ``iam_RegisterSecurityKey``. Raises ExpiredToken, InvalidClientTokenId for a
+    session without MFA (STS API, GetSessionToken: it may not call IAM), AccessDenied.
+    """
+    now = environment.clock()
+    if caller.expires_at is not None and now >= caller.expires_at:
+        raise ExpiredToken
+    if caller.via == "session" and caller.mfa_authenticated_at is None:
+        raise InvalidClientTokenId
+    if caller.user.root:
+        return
+    own = {key.replace("_", ":", 1): value for key, value in context.items()}
+    verdict = decide(caller, action, resource, {**policy_context(caller, now), **own})
+    if verdict is not Verdict.ALLOWED:
+        raise AccessDenied(_denial(environment.profile, caller, action, resource, verdict))
+
+
+def decide(caller: Caller, action: str, resource: str, context: Mapping[str, str]) -> Verdict:
+    """What the caller's policies say of an action, by itself."""
+    policies = [_parsed(document) for document in caller.user.policies.values()]
+    request = PolicyRequest(action=action, resource=resource, context=context)
+    return policy.evaluate(policies, request).verdict
+
+
+def policy_context(caller: Caller, now: float) -> dict[str, str]:
+    """The global condition keys of a request (IAM guide: AWS global condition context keys).
+
+    ``aws:MultiFactorAuthPresent`` is absent for a long-term access key, and ``false`` for a session or the
+    console without MFA; ``aws:MultiFactorAuthAge`` is there only after MFA.
+    """
+    context = {
+        "aws:username": caller.user.name,
+        "aws:userid": caller.user.user_id,
+        "aws:PrincipalArn": caller.arn,
+        "aws:PrincipalAccount": caller.account_id,
+        "aws:PrincipalType": "User",
+        "aws:CurrentTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(now)),
+    }
+    if caller.mfa_authenticated_at is not None:
+        context["aws:MultiFactorAuthPresent"] = "true"
+        context["aws:MultiFactorAuthAge"] = str(int(now - caller.mfa_authenticated_at))
+    elif caller.via != "access-key":
+        context["aws:MultiFactorAuthPresent"] = "false"
+    return context
+
+
+def _denial(profile: ServiceProfile, caller: Caller, action: str, resource: str, verdict: Verdict) -> str:
+    because = (
+        profile.say("policy_denies")
+        if verdict is Verdict.EXPLICIT_DENY
+        else profile.say("no_policy_allows", action=action)
+    )
+    return profile.say("not_authorized", arn=caller.arn, action=action, resource=resource, because=because)

@@ -1,0 +1,122 @@
+"""Finding users and devices inside a transaction, for the verbs that act on them."""
+
+from __future__ import annotations
+
+import re
+
+from harness.service.authorization import authorize
+from harness.service.environment import Environment
+from harness.service.errors import NoSuchEntity, ValidationError
+from harness.service.model import (
+    ROOT,
+    AccessKey,
+    Caller,
+    FidoSecurityKey,
+    HardwareTotpDevice,
+    MfaDevice,
+    User,
+    VirtualMfaDevice,
+    user_key,
+)
+from harness.service.profile import ServiceProfile
+from harness.service.store import Transaction
+
+_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)  # IAM API: userNameType, virtualMFADeviceName, policyNameType
+_PATH = re.compile(r"/|/[!-~]+/")  # IAM API: pathType
+
+
+def target(
+    environment: Environment,
+    transaction: Transaction,
+    caller: Caller,
+    user_name: str | None,
+    action: str,
+    **context: str,
+) -> User:
+    """The user that ``caller`` means, once it is allowed ``action`` on that user.
+
+    Without a name it is the caller. The root user is found only by itself, and by its name only in the
+    console (S0: not by API or CLI). Raises as :func:`authorize` does, then NoSuchEntity.
+    """
+    name = caller.user.name if user_name is None else user_name
+    found = transaction.get(User, user_key(caller.account_id, name))
+    if found is not None and found.root and not _may_mean_root(caller, user_name):
+        found = None
+    resource = f"arn:aws:iam::{caller.account_id}:user/{name}" if found is None else found.arn
+    authorize(environment, caller, action, resource, **context)
+    if found is None:
+        raise NoSuchEntity(environment.profile.say("user_not_found", user_name=name))
+    return found
+
+
+def _may_mean_root(caller: Caller, user_name: str | None) -> bool:
+    return caller.user.root and (user_name is None or (user_name == ROOT and caller.via == "console"))
+
+
+def user_of(profile: ServiceProfile, transaction: Transaction, account_id: str, name: str) -> User:
+    """An account's user of that name, root too; NoSuchEntity."""
+    user = transaction.get(User, user_key(account_id, name))
+    if user is None:
+        raise NoSuchEntity(profile.say("user_not_found", user_name=name))
+    return user
+
+
+def iam_users(transaction: Transaction, account_id: str) -> list[User]:
+    """An account's IAM users, by name."""
+    users = transaction.list(User, account_id=account_id)
+    return sorted((user for user in users if not user.root), key=lambda user: user.name.lower())
+
+
+def access_keys_of(transaction: Transaction, user: User) -> list[AccessKey]:
+    """The user's long-term access keys, oldest first."""
+    return transaction.list(AccessKey, account_id=user.account_id, user_name=user.name)
+
+
+def devices_of(transaction: Transaction, user: User) -> list[MfaDevice]:
+    """The user's MFA devices, by kind, each kind in the order in which they were made."""
+    owner = {"account_id": user.account_id, "user_name": user.name}
+    return [
+        *transaction.list(VirtualMfaDevice, **owner),
+        *transaction.list(HardwareTotpDevice, **owner),
+        *transaction.list(FidoSecurityKey, **owner),
+    ]
+
+
+def find_device(transaction: Transaction, account_id: str, serial_number: str) -> MfaDevice | None:
+    """The device of that serial number: one of the account's, or a hardware token that is nobody's yet."""
+    device: MfaDevice | None = (
+        transaction.get(VirtualMfaDevice, serial_number)
+        or transaction.get(HardwareTotpDevice, serial_number)
+        or transaction.get(FidoSecurityKey, serial_number)
+    )
+    return device if device is not None and device.account_id in (None, account_id) else None
+
+
+def device_of(profile: ServiceProfile, transaction: Transaction, user: User, serial_number: str) -> MfaDevice:
+    """The user's device of that serial number; NoSuchEntity says whether it exists at all."""
+    device = find_device(transaction, user.account_id, serial_number)
+    if device is None:
+        raise NoSuchEntity(profile.say("device_not_found", serial_number=serial_number))
+    if device.account_id != user.account_id or device.user_name != user.name:
+        raise NoSuchEntity(profile.say("device_not_users", serial_number=serial_number, user_name=user.name))
+    return device
+
+
+def check_name(profile: ServiceProfile, member: str, name: str, length: int) -> None:
+    """ValidationError unless ``name`` is one IAM takes: up to ``length`` word characters and ``+=,.@-``."""
+    if not _NAME.fullmatch(name):
+        _refuse(profile, member, name, "Member must satisfy regular expression pattern: [\\w+=,.@-]+")
+    if len(name) > length:
+        _refuse(profile, member, name, f"Member must have length less than or equal to {length}")
+
+
+def check_path(profile: ServiceProfile, path: str) -> None:
+    """ValidationError unless ``path`` begins and ends with a slash and is printable ASCII."""
+    if not _PATH.fullmatch(path):
+        _refuse(profile, "path", path, "Member must satisfy regular expression pattern: (/)|(/[!-~]+/)")
+    if len(path) > profile.path_length:
+        _refuse(profile, "path", path, f"Member must have length less than or equal to {profile.path_length}")
+
+
+def _refuse(profile: ServiceProfile, member: str, value: str, constraint: str) -> None:
+    raise ValidationError(profile.say("constraint_failed", value=value, member=member, constraint=constraint))

@@ -1,0 +1,275 @@
+"""MFA devices: making virtual ones, enabling and resyncing with two codes, deactivating, listing, tagging."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Literal
+from urllib.parse import quote
+
+from harness.service import totp_rules
+from harness.service.authorization import authorize
+from harness.service.device_limits import refuse_another_device, refuse_taken_name, require_existing_device
+from harness.service.directory import check_name, check_path, device_of, devices_of, find_device, target
+from harness.service.environment import Environment
+from harness.service.errors import (
+    DeleteConflict,
+    EntityAlreadyExists,
+    InvalidAuthenticationCode,
+    InvalidInput,
+    LimitExceeded,
+    NoSuchEntity,
+)
+from harness.service.model import (
+    Account,
+    Caller,
+    FidoSecurityKey,
+    HardwareTotpDevice,
+    MfaDevice,
+    User,
+    VirtualMfaDevice,
+)
+from harness.service.store import Transaction
+from harness.service.totp_rules import Accepted, Algorithm, Outcome, TotpState
+
+Tags = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class MfaDevices:
+    """The verbs of MFA devices that AWS's API has. Enabling a FIDO security key is the console's alone."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._profile = environment.profile
+
+    def import_hardware_token(
+        self,
+        serial_number: str,
+        secret: bytes,
+        digits: int | None = None,
+        period: int | None = None,
+        algorithm: Algorithm | None = None,
+    ) -> HardwareTotpDevice:
+        """Make a hardware token known, as its vendor does before selling it. The operator's: no caller.
+
+        What is not given is the profile's. ``ValueError`` if the secret is too short or a number out of
+        range; EntityAlreadyExists if the serial number is known.
+        """
+        totp = TotpState(
+            secret=secret,
+            digits=self._profile.totp_digits if digits is None else digits,
+            period=self._profile.totp_period if period is None else period,
+            algorithm=self._profile.totp_algorithm if algorithm is None else algorithm,
+        )
+        device = HardwareTotpDevice(serial_number=serial_number, totp=totp)
+        with self._environment.store.transaction() as transaction:
+            if transaction.get(HardwareTotpDevice, serial_number) is not None:
+                raise EntityAlreadyExists(self._profile.say("device_exists"))
+            transaction.put(device)
+        return device
+
+    def create_virtual_mfa_device(
+        self, caller: Caller, name: str, path: str = "/", tags: Tags = ()
+    ) -> VirtualMfaDevice:
+        """CreateVirtualMFADevice: unassigned, with a secret of its own."""
+        check_name(self._profile, "virtualMFADeviceName", name, self._profile.device_name_length)
+        check_path(self._profile, path)
+        serial_number = self._profile.virtual_arn.format(account_id=caller.account_id, path=path, name=name)
+        authorize(self._environment, caller, "iam:CreateVirtualMFADevice", serial_number)
+        device = VirtualMfaDevice(
+            serial_number=serial_number,
+            name=name,
+            path=path,
+            account_id=caller.account_id,
+            totp=TotpState(
+                secret=self._environment.random_bytes(self._profile.virtual_secret_bytes),
+                digits=self._profile.totp_digits,
+                period=self._profile.totp_period,
+                algorithm=self._profile.totp_algorithm,
+            ),
+            created_at=self._environment.clock(),
+            tags=self._tags({}, tags),
+        )
+        with self._environment.store.transaction() as transaction:
+            refuse_taken_name(self._profile, transaction, caller.account_id, name)
+            transaction.put(device)
+        self._happened("CreateVirtualMFADevice", caller, serial_number)
+        return device
+
+    def provisioning_uri(self, device: VirtualMfaDevice) -> str:
+        """What the QR code says to an authenticator app."""
+        with self._environment.store.transaction() as transaction:
+            account = transaction.get(Account, device.account_id)
+        issuer = quote(self._profile.provisioning_issuer)
+        alias = device.account_id if account is None or account.alias is None else account.alias
+        secret = base64.b32encode(device.totp.secret).decode().rstrip("=")
+        return f"otpauth://totp/{issuer}:{quote(device.name)}@{quote(alias)}?secret={secret}&issuer={issuer}"
+
+    def delete_virtual_mfa_device(self, caller: Caller, serial_number: str) -> None:
+        """DeleteVirtualMFADevice; DeleteConflict while it is a user's."""
+        authorize(self._environment, caller, "iam:DeleteVirtualMFADevice", serial_number)
+        with self._environment.store.transaction() as transaction:
+            device = self._virtual(transaction, caller, serial_number)
+            if device.user_name is not None:
+                raise DeleteConflict(self._profile.say("device_assigned"))
+            transaction.delete(device)
+        self._happened("DeleteVirtualMFADevice", caller, serial_number)
+
+    def enable_mfa_device(
+        self,
+        caller: Caller,
+        user_name: str | None,
+        serial_number: str,
+        authentication_code_1: str,
+        authentication_code_2: str,
+    ) -> None:
+        """EnableMFADevice: two consecutive codes make the device the user's.
+
+        EntityAlreadyExists if it is someone's, LimitExceeded if the user has as many as a user may have,
+        InvalidAuthenticationCode.
+        """
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, user_name, "iam:EnableMFADevice")
+            require_existing_device(self._profile, transaction, caller, user)
+            device = find_device(transaction, user.account_id, serial_number)
+            if device is None and transaction.get(HardwareTotpDevice, serial_number) is None:
+                raise NoSuchEntity(self._profile.say("device_not_found", serial_number=serial_number))
+            if device is None or device.user_name is not None or isinstance(device, FidoSecurityKey):
+                raise EntityAlreadyExists(self._profile.say("device_in_use"))
+            refuse_another_device(self._profile, transaction, user)
+            outcome = totp_rules.enable(
+                device.totp,
+                authentication_code_1,
+                authentication_code_2,
+                self._environment.clock(),
+                self._environment.totp_limits,
+            )
+            if isinstance(outcome, Accepted):
+                transaction.put(
+                    replace(
+                        device,
+                        totp=outcome.state,
+                        account_id=user.account_id,
+                        user_name=user.name,
+                        enabled_at=self._environment.clock(),
+                    )
+                )
+        self._judged("EnableMFADevice", caller, user, serial_number, outcome)
+
+    def resync_mfa_device(
+        self,
+        caller: Caller,
+        user_name: str | None,
+        serial_number: str,
+        authentication_code_1: str,
+        authentication_code_2: str,
+    ) -> None:
+        """ResyncMFADevice: two consecutive codes tell the service how the device's clock stands."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, user_name, "iam:ResyncMFADevice")
+            device = device_of(self._profile, transaction, user, serial_number)
+            if isinstance(device, FidoSecurityKey):
+                raise InvalidInput(self._profile.say("security_key_never_drifts"))
+            outcome = totp_rules.resync(
+                device.totp,
+                authentication_code_1,
+                authentication_code_2,
+                self._environment.clock(),
+                self._environment.totp_limits,
+            )
+            if isinstance(outcome, Accepted):
+                transaction.put(replace(device, totp=outcome.state))
+        self._judged("ResyncMFADevice", caller, user, serial_number, outcome)
+
+    def deactivate_mfa_device(self, caller: Caller, user_name: str | None, serial_number: str) -> None:
+        """DeactivateMFADevice: no longer the user's. A security key's credential is forgotten."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, user_name, "iam:DeactivateMFADevice")
+            require_existing_device(self._profile, transaction, caller, user)
+            match device_of(self._profile, transaction, user, serial_number):
+                case FidoSecurityKey() as device:
+                    transaction.delete(device)
+                case VirtualMfaDevice() as device:
+                    transaction.put(replace(device, user_name=None, enabled_at=None))
+                case HardwareTotpDevice() as device:
+                    transaction.put(replace(device, account_id=None, user_name=None, enabled_at=None))
+        self._happened("DeactivateMFADevice", caller, serial_number, userName=user.name)
+
+    def list_mfa_devices(self, caller: Caller, user_name: str | None = None) -> list[MfaDevice]:
+        """ListMFADevices: a user's, oldest first."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, user_name, "iam:ListMFADevices")
+            return sorted(devices_of(transaction, user), key=lambda device: device.enabled_at or 0)
+
+    def list_virtual_mfa_devices(
+        self, caller: Caller, assignment: Literal["Assigned", "Unassigned", "Any"] = "Any"
+    ) -> list[VirtualMfaDevice]:
+        """ListVirtualMFADevices: the account's, root's among them."""
+        resource = self._profile.virtual_arn.format(account_id=caller.account_id, path="/", name="")
+        authorize(self._environment, caller, "iam:ListVirtualMFADevices", resource)
+        wanted = {"Assigned": (True,), "Unassigned": (False,), "Any": (True, False)}[assignment]
+        with self._environment.store.transaction() as transaction:
+            devices = transaction.list(VirtualMfaDevice, account_id=caller.account_id)
+            return [device for device in devices if (device.user_name is not None) in wanted]
+
+    def get_mfa_device(self, caller: Caller, serial_number: str, user_name: str | None = None) -> MfaDevice:
+        """GetMFADevice: one of a user's."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, user_name, "iam:GetMFADevice")
+            return device_of(self._profile, transaction, user, serial_number)
+
+    def tag_mfa_device(self, caller: Caller, serial_number: str, tags: Tags) -> None:
+        """TagMFADevice: virtual devices only."""
+        authorize(self._environment, caller, "iam:TagMFADevice", serial_number)
+        with self._environment.store.transaction() as transaction:
+            device = self._virtual(transaction, caller, serial_number)
+            transaction.put(replace(device, tags=self._tags(device.tags, tags)))
+
+    def untag_mfa_device(self, caller: Caller, serial_number: str, tag_keys: Iterable[str]) -> None:
+        """UntagMFADevice: keys it does not have are passed over."""
+        authorize(self._environment, caller, "iam:UntagMFADevice", serial_number)
+        gone = set(tag_keys)
+        with self._environment.store.transaction() as transaction:
+            device = self._virtual(transaction, caller, serial_number)
+            kept = {key: value for key, value in device.tags.items() if key not in gone}
+            transaction.put(replace(device, tags=kept))
+
+    def list_mfa_device_tags(self, caller: Caller, serial_number: str) -> Mapping[str, str]:
+        """ListMFADeviceTags, by key."""
+        authorize(self._environment, caller, "iam:ListMFADeviceTags", serial_number)
+        with self._environment.store.transaction() as transaction:
+            return dict(sorted(self._virtual(transaction, caller, serial_number).tags.items()))
+
+    def _virtual(self, transaction: Transaction, caller: Caller, serial_number: str) -> VirtualMfaDevice:
+        device = find_device(transaction, caller.account_id, serial_number)
+        if not isinstance(device, VirtualMfaDevice):
+            raise NoSuchEntity(self._profile.say("device_not_found", serial_number=serial_number))
+        return device
+
+    def _tags(self, old: Mapping[str, str], new: Tags) -> Mapping[str, str]:
+        tags = {**old, **dict(new)}
+        if len(tags) > self._profile.max_tags:
+            raise LimitExceeded(self._profile.say("too_many_tags", limit=self._profile.max_tags))
+        return tags
+
+    def _judged(self, name: str, caller: Caller, user: User, serial_number: str, outcome: Outcome) -> None:
+        """Enter the outcome of a pair of codes in the trail, and turn a refusal into the error."""
+        if isinstance(outcome, Accepted):
+            self._happened(name, caller, serial_number, userName=user.name)
+            return
+        self._environment.happened(
+            name,
+            caller.account_id,
+            caller.user.name,
+            refused=True,
+            serialNumber=serial_number,
+            userName=user.name,
+            diagnosis=str(outcome),
+        )
+        raise InvalidAuthenticationCode
+
+    def _happened(self, name: str, caller: Caller, serial_number: str, **more: str) -> None:
+        self._environment.happened(
+            name, caller.account_id, caller.user.name, False, serialNumber=serial_number, **more
+        )

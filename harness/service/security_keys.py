@@ -1,0 +1,126 @@
+"""Registering FIDO security keys: the console's alone (S0, S1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.service import webauthn_rules
+from harness.service.device_limits import refuse_another_device, refuse_taken_name, require_existing_device
+from harness.service.directory import check_name, target
+from harness.service.environment import Environment
+from harness.service.errors import AccessDenied, InvalidInput
+from harness.service.model import Caller, Challenge, FidoSecurityKey, PendingRegistration, User
+from harness.service.store import Transaction
+from harness.service.webauthn_rules import Registered
+
+
+class SecurityKeys:
+    """The two halves of a registration, for one's own user, another or root."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._profile = environment.profile
+
+    def begin_security_key_registration(
+        self, caller: Caller, user_name: str | None, device_name: str
+    ) -> dict[str, Any]:
+        """WebAuthn creation options. What the same caller began before for the same user is void.
+
+        Only the user's own keys are excluded: one key serves many users (S1).
+        """
+        check_name(self._profile, "deviceName", device_name, self._profile.device_name_length)
+        with self._environment.store.transaction() as transaction:
+            user = self._target(transaction, caller, user_name, "Create")
+            require_existing_device(self._profile, transaction, caller, user)
+            refuse_another_device(self._profile, transaction, user)
+            refuse_taken_name(self._profile, transaction, user.account_id, device_name)
+            challenge = self._environment.new_challenge()
+            transaction.put(_pending(caller, user, device_name, challenge))
+            keys = transaction.list(FidoSecurityKey, account_id=user.account_id, user_name=user.name)
+        return webauthn_rules.creation_options(
+            self._environment.expectations(user, challenge), user.name, keys
+        )
+
+    def finish_security_key_registration(
+        self, caller: Caller, user_name: str | None, device_name: str, response_json: str
+    ) -> FidoSecurityKey:
+        """Enable the key that answered; InvalidInput if refused. The challenge is spent either way."""
+        with self._environment.store.transaction() as transaction:
+            user = self._target(transaction, caller, user_name, "Activate")
+            pending = transaction.get(PendingRegistration, _pending(caller, user, device_name).key)
+            if pending is not None:
+                transaction.delete(pending)
+        # Committed: whatever follows, this challenge is spent.
+        challenge = pending.challenge if pending is not None and pending.device_name == device_name else None
+        outcome = webauthn_rules.check_registration(
+            response_json, self._environment.expectations(user, challenge)
+        )
+        if isinstance(outcome, Registered):
+            key = self._enable(caller, user, device_name, outcome)
+            self._happened(caller, user, serialNumber=key.serial_number)
+            return key
+        self._happened(caller, user, refused=True, diagnosis=outcome.diagnosis)
+        raise InvalidInput(self._profile.say("security_key_refused"))
+
+    def _enable(
+        self, caller: Caller, user: User, device_name: str, registered: Registered
+    ) -> FidoSecurityKey:
+        template = self._profile.root_security_key_arn if user.root else self._profile.security_key_arn
+        key = FidoSecurityKey(
+            serial_number=template.format(
+                account_id=user.account_id,
+                user_name=user.name,
+                name=device_name,
+                suffix=self._environment.new.security_key_suffix(),
+            ),
+            name=device_name,
+            account_id=user.account_id,
+            user_name=user.name,
+            enabled_at=self._environment.clock(),
+            credential_id=registered.credential_id,
+            public_key=registered.public_key,
+            sign_count=registered.sign_count,
+            aaguid=registered.aaguid,
+            attestation_format=registered.attestation_format,
+            transports=registered.transports,
+            backup_eligible=registered.backup_eligible,
+            backed_up=registered.backed_up,
+        )
+        with self._environment.store.transaction() as transaction:
+            require_existing_device(self._profile, transaction, caller, user)
+            refuse_another_device(self._profile, transaction, user)
+            refuse_taken_name(self._profile, transaction, user.account_id, device_name)
+            # WebAuthn §7.1 step 26: no credential ID twice, whoever's.
+            if any(other.credential_id == key.credential_id for other in transaction.list(FidoSecurityKey)):
+                raise InvalidInput(self._profile.say("security_key_refused"))
+            transaction.put(key)
+        return key
+
+    def _target(self, transaction: Transaction, caller: Caller, user_name: str | None, state: str) -> User:
+        if caller.via != "console":
+            raise AccessDenied(self._profile.say("security_key_console_only"))
+        return target(
+            self._environment,
+            transaction,
+            caller,
+            user_name,
+            "iam:EnableMFADevice",
+            iam_RegisterSecurityKey=state,
+        )
+
+    def _happened(self, caller: Caller, user: User, refused: bool = False, **more: str) -> None:
+        self._environment.happened(
+            "EnableMFADevice", caller.account_id, caller.user.name, refused, userName=user.name, **more
+        )
+
+
+def _pending(
+    caller: Caller, user: User, device_name: str, challenge: Challenge | None = None
+) -> PendingRegistration:
+    return PendingRegistration(
+        account_id=user.account_id,
+        user_name=user.name,
+        caller_arn=caller.arn,
+        device_name=device_name,
+        challenge=challenge or Challenge(value=b"", expires_at=0.0),
+    )

@@ -1,0 +1,367 @@
+"""Console sign-in: password, then a second page for MFA, with resync where codes keep being refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from harness.service import totp_rules, webauthn_rules
+from harness.service.directory import devices_of
+from harness.service.environment import Environment
+from harness.service.model import (
+    ROOT,
+    Account,
+    AwaitingMfa,
+    Caller,
+    FidoSecurityKey,
+    MfaDevice,
+    SignedIn,
+    SignInSession,
+    TotpDevice,
+    User,
+    session_key,
+    user_key,
+)
+from harness.service.refusals import clear_refusals, count_refusal, locked_out, refusals
+from harness.service.store import Transaction
+from harness.service.totp_rules import Accepted, Outcome
+
+
+class SignInFailed(Exception):  # noqa: N818 - what happened, like the next two
+    """Account, user name or password are wrong, or locked out: deliberately not said which."""
+
+    def __init__(self) -> None:
+        super().__init__("Your authentication information is incorrect. Please try again.")
+
+
+class MfaRefused(Exception):  # noqa: N818
+    """The MFA code or the security key was refused.
+
+    ``offer_resync``: refused often enough for the page to offer resync. ``diagnosis`` is for the log alone.
+    """
+
+    def __init__(self, *, offer_resync: bool, diagnosis: str) -> None:
+        super().__init__("Your authentication information is incorrect. Please try again.")
+        self.offer_resync = offer_resync
+        self.diagnosis = diagnosis
+
+
+class SessionEnded(Exception):  # noqa: N818
+    """There is no such sign-in session, or no longer, or not at the stage for this."""
+
+    def __init__(self) -> None:
+        super().__init__("Your session has ended. Sign in again.")
+
+
+class SignIn:
+    """The verbs of signing in. Sessions are the world's clock's; ids are bearer secrets, for a cookie."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._profile = environment.profile
+
+    # The first page.
+
+    def sign_in(self, account_id_or_alias: str, user_name: str, password: str) -> SignInSession:
+        """Sign an IAM user in as far as the password goes: to the MFA page, or all the way without devices.
+
+        SignInFailed for whatever is wrong. The root user does not exist here (S0).
+        """
+
+        def wanted(transaction: Transaction) -> User | None:
+            account = next(
+                (
+                    account
+                    for account in transaction.list(Account)
+                    if account_id_or_alias in (account.id, account.alias)
+                ),
+                None,
+            )
+            if account is None:
+                return None
+            user = transaction.get(User, user_key(account.id, user_name))
+            return None if user is None or user.root else user
+
+        return self._sign_in(wanted, password)
+
+    def sign_in_root(self, email: str, password: str) -> SignInSession:
+        """Sign an account's root user in, by the account's e-mail address."""
+
+        def wanted(transaction: Transaction) -> User | None:
+            for account in transaction.list(Account):
+                if account.root_email.lower() == email.lower():
+                    return transaction.get(User, user_key(account.id, ROOT))
+            return None
+
+        return self._sign_in(wanted, password)
+
+    def _sign_in(self, wanted: Callable[[Transaction], User | None], password: str) -> SignInSession:
+        with self._environment.store.transaction() as transaction:
+            claimed = wanted(transaction)
+        # Outside any transaction, for it takes long; and as long for a user that does not exist.
+        password_hash = None if claimed is None else claimed.password_hash
+        right = self._environment.passwords.check(password_hash, password)
+        if claimed is None:
+            raise SignInFailed
+        with self._environment.store.transaction() as transaction:
+            session = self._judge_password(transaction, claimed, right)
+        if session is None:
+            self._console_login(claimed, refused=True)
+            raise SignInFailed
+        if isinstance(session, SignedIn):
+            self._console_login(claimed)
+        return session
+
+    def _judge_password(self, transaction: Transaction, claimed: User, right: bool) -> SignInSession | None:
+        user = transaction.get(User, claimed.key)
+        if user is None or user.password_hash != claimed.password_hash:
+            return None
+        if locked_out(self._environment, transaction, user, "password"):
+            return None
+        if not right:
+            count_refusal(self._environment, transaction, user, "password")
+            return None
+        clear_refusals(transaction, user, "password")
+        now = self._environment.clock()
+        transaction.put(replace(user, password_last_used_at=now))
+        if not devices_of(transaction, user):
+            return self._signed_in(transaction, user)
+        session = AwaitingMfa(
+            id=self._environment.new.sign_in_session_id(),
+            account_id=user.account_id,
+            user_name=user.name,
+            expires_at=now + self._profile.mfa_page_s,
+            failures=refusals(self._environment, transaction, user, "mfa"),
+        )
+        transaction.put(session)
+        return session
+
+    # The second page.
+
+    def mfa_methods(self, session: AwaitingMfa) -> list[MfaDevice]:
+        """The devices, any one of which completes this sign-in."""
+        with self._environment.store.transaction() as transaction:
+            return devices_of(transaction, self._user(transaction, session))
+
+    def present_code(self, session_id: str, code: str, serial_number: str | None = None) -> SignedIn:
+        """Complete a sign-in with a code, of the device named or of any TOTP device of the user.
+
+        The session returned has a new id. MfaRefused counts a failure; SessionEnded.
+        """
+        return self._try_devices(
+            session_id,
+            serial_number,
+            lambda device: totp_rules.verify(
+                device.totp, code, self._environment.clock(), self._environment.totp_limits
+            ),
+        )
+
+    def resync_and_sign_in(
+        self,
+        session_id: str,
+        serial_number: str | None,
+        authentication_code_1: str,
+        authentication_code_2: str,
+    ) -> SignedIn:
+        """Resync a device of the user with two consecutive codes and complete the sign-in with them (S3)."""
+        return self._try_devices(
+            session_id, serial_number, self._resync(authentication_code_1, authentication_code_2)
+        )
+
+    def resync_before_sign_in(
+        self,
+        session_id: str,
+        serial_number: str | None,
+        authentication_code_1: str,
+        authentication_code_2: str,
+    ) -> AwaitingMfa:
+        """Resync a device without signing in, as root can (S2); the next code then signs in."""
+        with self._environment.store.transaction() as transaction:
+            session, user = self._awaiting(transaction, session_id)
+            accepted, diagnosis = self._judge(
+                transaction, user, serial_number, self._resync(authentication_code_1, authentication_code_2)
+            )
+            if accepted is None:
+                session = self._failed(transaction, session, user)
+            else:
+                clear_refusals(transaction, user, "mfa")
+                session = replace(session, failures=0)
+                transaction.put(session)
+        if accepted is None:
+            raise self._refused(user, session, diagnosis, "ResyncMFADevice")
+        self._environment.happened(
+            "ResyncMFADevice", user.account_id, user.name, serialNumber=accepted.serial_number
+        )
+        return session
+
+    def _resync(self, code_1: str, code_2: str) -> Callable[[TotpDevice], Outcome]:
+        return lambda device: totp_rules.resync(
+            device.totp, code_1, code_2, self._environment.clock(), self._environment.totp_limits
+        )
+
+    def _try_devices(
+        self, session_id: str, serial_number: str | None, rule: Callable[[TotpDevice], Outcome]
+    ) -> SignedIn:
+        with self._environment.store.transaction() as transaction:
+            awaiting, user = self._awaiting(transaction, session_id)
+            accepted, diagnosis = self._judge(transaction, user, serial_number, rule)
+            if accepted is None:
+                awaiting = self._failed(transaction, awaiting, user)
+            else:
+                signed_in = self._signed_in(transaction, user, awaiting, accepted)
+        if accepted is None:
+            raise self._refused(user, awaiting, diagnosis, "CheckMfa")
+        self._console_login(user, accepted)
+        return signed_in
+
+    def _judge(
+        self,
+        transaction: Transaction,
+        user: User,
+        serial_number: str | None,
+        rule: Callable[[TotpDevice], Outcome],
+    ) -> tuple[TotpDevice | None, str]:
+        """The first device that the rule accepts, its new state stored; or ``None`` and why not."""
+        if locked_out(self._environment, transaction, user, "mfa"):
+            return None, "locked out after too many failures"
+        diagnoses = []
+        for device in devices_of(transaction, user):
+            if isinstance(device, FidoSecurityKey) or serial_number not in (None, device.serial_number):
+                continue
+            outcome = rule(device)
+            if isinstance(outcome, Accepted):
+                transaction.put(replace(device, totp=outcome.state))
+                return device, ""
+            diagnoses.append(str(outcome))
+        return None, ", ".join(diagnoses) or "no such TOTP device"
+
+    # A FIDO security key on the second page.
+
+    def begin_assertion(self, session_id: str) -> dict[str, Any]:
+        """WebAuthn request options for any of the user's security keys; a challenge given before is void."""
+        challenge = self._environment.new_challenge()
+        with self._environment.store.transaction() as transaction:
+            session, user = self._awaiting(transaction, session_id)
+            transaction.put(replace(session, challenge=challenge))
+            keys = self._security_keys(transaction, user)
+        return webauthn_rules.request_options(self._environment.expectations(user, challenge), keys)
+
+    def finish_assertion(self, session_id: str, response_json: str) -> SignedIn:
+        """Complete a sign-in with a security key's response; the challenge is spent, whatever comes of it."""
+        with self._environment.store.transaction() as transaction:
+            awaiting, user = self._awaiting(transaction, session_id)
+            outcome = self._judge_assertion(transaction, awaiting, user, response_json)
+            awaiting = replace(awaiting, challenge=None)
+            if isinstance(outcome, webauthn_rules.Refused):
+                awaiting = self._failed(transaction, awaiting, user)
+            else:
+                transaction.put(outcome.key)
+                signed_in = self._signed_in(transaction, user, awaiting, outcome.key)
+        if isinstance(outcome, webauthn_rules.Refused):
+            raise self._refused(user, awaiting, outcome.diagnosis, "CheckMfa")
+        self._console_login(user, outcome.key)
+        return signed_in
+
+    def _judge_assertion(
+        self, transaction: Transaction, session: AwaitingMfa, user: User, response_json: str
+    ) -> webauthn_rules.Asserted | webauthn_rules.Refused:
+        if locked_out(self._environment, transaction, user, "mfa"):
+            return webauthn_rules.Refused(diagnosis="locked out after too many failures")
+        return webauthn_rules.check_assertion(
+            self._security_keys(transaction, user),
+            response_json,
+            self._environment.expectations(user, session.challenge),
+        )
+
+    # Sessions.
+
+    def session(self, session_id: str) -> SignInSession:
+        """Where this sign-in stands; SessionEnded if it has run out or never was."""
+        with self._environment.store.transaction() as transaction:
+            return self._session(transaction, session_id)
+
+    def sign_out(self, session_id: str) -> None:
+        """End the session, at whatever stage; no matter if it has ended."""
+        with self._environment.store.transaction() as transaction:
+            session = self._find(transaction, session_id)
+            if session is not None:
+                transaction.delete(session)
+
+    def console_caller(self, session: SignedIn) -> Caller:
+        """Whoever is signed in, as caller."""
+        with self._environment.store.transaction() as transaction:
+            user = self._user(transaction, session)
+        return Caller(
+            user=user,
+            via="console",
+            mfa_authenticated_at=session.mfa_authenticated_at,
+            expires_at=session.expires_at,
+        )
+
+    def _session(self, transaction: Transaction, session_id: str) -> SignInSession:
+        session = self._find(transaction, session_id)
+        if session is None or self._environment.clock() >= session.expires_at:
+            raise SessionEnded
+        return session
+
+    def _find(self, transaction: Transaction, session_id: str) -> SignInSession | None:
+        key = session_key(session_id)
+        return transaction.get(SignedIn, key) or transaction.get(AwaitingMfa, key)
+
+    def _awaiting(self, transaction: Transaction, session_id: str) -> tuple[AwaitingMfa, User]:
+        session = self._session(transaction, session_id)
+        if not isinstance(session, AwaitingMfa):
+            raise SessionEnded
+        return session, self._user(transaction, session)
+
+    def _signed_in(
+        self,
+        transaction: Transaction,
+        user: User,
+        awaiting: AwaitingMfa | None = None,
+        device: MfaDevice | None = None,
+    ) -> SignedIn:
+        now = self._environment.clock()
+        session = SignedIn(
+            id=self._environment.new.sign_in_session_id(),
+            account_id=user.account_id,
+            user_name=user.name,
+            signed_in_at=now,
+            expires_at=now + self._profile.sign_in_session_s,
+            mfa_authenticated_at=None if device is None else now,
+            mfa_serial_number=None if device is None else device.serial_number,
+        )
+        if awaiting is not None:
+            transaction.delete(awaiting)
+        if device is not None:
+            clear_refusals(transaction, user, "mfa")
+        transaction.put(session)
+        return session
+
+    def _failed(self, transaction: Transaction, session: AwaitingMfa, user: User) -> AwaitingMfa:
+        failures = count_refusal(self._environment, transaction, user, "mfa")
+        session = replace(session, failures=failures)
+        transaction.put(session)
+        return session
+
+    def _refused(self, user: User, session: AwaitingMfa, diagnosis: str, event: str) -> MfaRefused:
+        self._environment.happened(event, user.account_id, user.name, refused=True, diagnosis=diagnosis)
+        return MfaRefused(
+            offer_resync=session.failures >= self._profile.failures_before_resync, diagnosis=diagnosis
+        )
+
+    def _user(self, transaction: Transaction, session: SignInSession) -> User:
+        user = transaction.get(User, user_key(session.account_id, session.user_name))
+        if user is None:
+            raise SessionEnded
+        return user
+
+    def _security_keys(self, transaction: Transaction, user: User) -> list[FidoSecurityKey]:
+        return transaction.list(FidoSecurityKey, account_id=user.account_id, user_name=user.name)
+
+    def _console_login(self, user: User, device: MfaDevice | None = None, refused: bool = False) -> None:
+        more = {"MFAUsed": "No" if device is None else "Yes"}
+        if device is not None:
+            more["MFAIdentifier"] = device.serial_number
+        self._environment.happened("ConsoleLogin", user.account_id, user.name, refused=refused, **more)
