@@ -216,9 +216,10 @@ class CtapHid:
     in :meth:`next_timer`, to be fired with :meth:`handle_timer`.
     """
 
-    def __init__(self, *, capabilities: Capability, device_version: tuple[int, int, int] = (0, 0, 0)) -> None:
+    def __init__(self, *, capabilities: Capability, device_version: tuple[int, ...] = (0, 0, 0)) -> None:
         self._capabilities = capabilities
-        self._device_version = bytes(device_version)
+        major, minor, build = device_version
+        self._device_version = bytes((major, minor, build))
         self._last_cid = RESERVED_CID
         self.power_cycle()
 
@@ -268,22 +269,20 @@ class CtapHid:
 
     def respond(self, data: bytes) -> None:
         """Answer the running request; the transaction is over."""
-        running = self._finish()
-        self._send(running.cid, running.command, data)
+        assert isinstance(self._state, _Running), "no request is running"
+        self._send(self._state.cid, self._state.command, data)
+        self._state = _Idle()
 
     def fail(self, status: CtapStatus) -> None:
         """Answer the running request with a CTAPHID error (§11.2.9.1.6); the transaction is over."""
-        self._send_error(self._finish().cid, status)
+        assert isinstance(self._state, _Running), "no request is running"
+        self._send_error(self._state.cid, status)
+        self._state = _Idle()
 
     def keepalive(self, status: KeepaliveStatus) -> None:
         """Tell the platform that the running request goes on (§11.2.9.1.7)."""
         assert isinstance(self._state, _Running), "no request is running"
         self._send(self._state.cid, CtapHidCommand.KEEPALIVE, bytes((status,)))
-
-    def _finish(self) -> _Running:
-        assert isinstance(self._state, _Running), "no request is running"
-        running, self._state = self._state, _Idle()
-        return running
 
     def _send(self, cid: int, command: CtapHidCommand, data: bytes) -> None:
         self._outgoing += encode_message(cid, command, data)

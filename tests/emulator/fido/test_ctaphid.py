@@ -190,6 +190,14 @@ def test_init_on_the_running_channel_aborts_its_request() -> None:
     assert send(hid, cid, CtapHidCommand.CBOR, b"\x04") == Request(command=CtapHidCommand.CBOR, data=b"\x04")
 
 
+def test_init_amid_a_message_is_no_business_of_the_owner() -> None:
+    hid = ctap_hid()
+    cid = allocate(hid)
+    hid.receive(encode_message(cid, CtapHidCommand.CBOR, bytes(100))[0], 0.0)
+    assert send(hid, cid, CtapHidCommand.INIT, NONCE) is None
+    assert hid.next_timer() is None
+
+
 def test_init_on_another_channel_leaves_the_running_request_alone() -> None:
     hid = ctap_hid()
     cid = allocate(hid)
@@ -261,7 +269,7 @@ def test_timers_are_the_half_received_message_and_the_lock() -> None:
     assert hid.next_timer() == 1.0 + PACKET_TIMEOUT
     hid.handle_timer(1.0 + PACKET_TIMEOUT)
     assert hid.next_timer() == 3.0
-    hid.handle_timer(3.0)
+    send(hid, cid, CtapHidCommand.LOCK, b"\x00", now=2.0)
     assert hid.next_timer() is None
 
 

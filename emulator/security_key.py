@@ -1,0 +1,396 @@
+"""A security key: CTAPHID in front, the authenticator behind, and a person who may or may not touch it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, TypeAlias
+
+from emulator.fido.apdu import response_apdu
+from emulator.fido.authenticator import Authenticator
+from emulator.fido.ctaphid import Capability, CtapHid, CtapHidCommand, Interruption, KeepaliveStatus, Request
+from emulator.fido.gesture import Command, Gesture, Given
+from emulator.fido.status import CtapStatus, StatusWord
+from emulator.profile import Profile
+from emulator.random_stream import RandomStream
+from emulator.store import CredentialStore, MemoryStore
+
+KEEPALIVE_INTERVAL = 0.1
+"""Seconds between keepalives while a CBOR command runs (CTAP 2.3 §11.2.9.1.7)."""
+
+U2F_TOUCH_WINDOW = 10.0
+"""Seconds that a touch waits for the U2F platform's next poll, and that a poll counts as going on."""
+
+KEEPALIVE_STATUS = {
+    Gesture.PRESENCE: KeepaliveStatus.UPNEEDED,
+    Gesture.VERIFICATION: KeepaliveStatus.PROCESSING,
+}
+
+GesturePolicy: TypeAlias = Literal["always", "never", "by call"] | float
+"""When the person makes a gesture asked for: at once, never, when our caller says, or after n seconds."""
+
+_log = logging.getLogger(__name__)
+
+
+class Commands(Protocol):
+    """What stands behind the transport; ours is :class:`~emulator.fido.authenticator.Authenticator`."""
+
+    def cbor(self, message: bytes, now: float) -> Command: ...
+
+    def msg(self, apdu: bytes, now: float) -> Command: ...
+
+    def power_cycle(self, now: float) -> None: ...
+
+
+class NobodyAtTheKey(RuntimeError):  # noqa: N818  # the state of things, not a fault of the key
+    """A direct command waits for a gesture that only a later call could make."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Waiting:
+    """A CBOR command that waits for a gesture; times are seconds."""
+
+    command: Command = field(repr=False)
+    started: float
+    asked: float
+    gesture: Gesture = Gesture.PRESENCE
+    keepalives: int = 0
+
+    @property
+    def next_keepalive(self) -> float:
+        return self.started + KEEPALIVE_INTERVAL * (self.keepalives + 1)
+
+
+class _U2fPresence:
+    """A touch for U2F, whose platform polls: U2F Raw Message Formats v1.1 §4.1, §5.1. Times are seconds."""
+
+    def __init__(self) -> None:
+        self._touched: float | None = None
+        self._first_poll: float | None = None
+        self._last_poll: float | None = None
+
+    def touch(self, now: float) -> None:
+        """Remember a touch by call."""
+        self._touched = now
+
+    def is_polled(self, now: float) -> bool:
+        """Whether a platform asked in vain and may be expected to ask again."""
+        return self._last_poll is not None and now - self._last_poll < U2F_TOUCH_WINDOW
+
+    def take(self, now: float, delay: float | None) -> bool:
+        """Use up the touch at hand, if any; by policy it comes ``delay`` after the first poll."""
+        if self._first_poll is None or not self.is_polled(now):
+            self._first_poll = now
+        self._last_poll = now
+        by_call = self._touched is not None and now - self._touched < U2F_TOUCH_WINDOW
+        by_policy = delay is not None and now >= self._first_poll + delay
+        if by_call or by_policy:
+            self._touched = self._last_poll = None
+        return by_call or by_policy
+
+
+class SecurityKey:
+    """An emulated security key: packets, gestures and the time in; packets out.
+
+    ``profile`` is a :class:`Profile` or its name. ``seed`` makes every key and nonce reproducible; without
+    it pass ``random_bytes``, such as ``os.urandom``. Every ``now`` is in seconds on one clock of the
+    caller's. ``touch`` and ``uv`` say when the person touches the key or is verified by it:
+
+    - ``"always"``: at once, whenever asked;
+    - a number: that many seconds after a command asked; for U2F, whose platform polls, after its first poll;
+    - ``"by call"``: when :meth:`touch` or :meth:`verify` is called while a command waits. For U2F a touch
+      is good for one request within :data:`U2F_TOUCH_WINDOW`; a CTAP2 command never takes an earlier touch;
+    - ``"never"``: not even then.
+
+    A CTAP2 command waits for each gesture as long as the profile's ``touch_timeout``. An exception of the
+    authenticator is our own bug: the command ends in CTAP OTHER or SW 6F00, the key goes on, and ``on_error``
+    hears of it (by default a log does). ``authenticator`` replaces the one made from ``profile``.
+    """
+
+    def __init__(
+        self,
+        profile: Profile | str = "ctap21",
+        *,
+        seed: bytes | int | str | None = None,
+        random_bytes: Callable[[int], bytes] | None = None,
+        store: CredentialStore | None = None,
+        touch: GesturePolicy = "always",
+        uv: GesturePolicy = "always",
+        now: float = 0.0,
+        on_error: Callable[[Exception], None] | None = None,
+        authenticator: Commands | None = None,
+    ) -> None:
+        self.profile = Profile.load(profile) if isinstance(profile, str) else profile
+        self.touch_policy = touch
+        self.uv_policy = uv
+        self._authenticator = authenticator or Authenticator(
+            self.profile,
+            store=MemoryStore() if store is None else store,
+            random_bytes=_randomness(seed, random_bytes),
+            now=now,
+        )
+        self._on_error = on_error or _log_error
+        self._hid = CtapHid(
+            capabilities=_capabilities(self.profile), device_version=self.profile.device_version
+        )
+        self._forget()
+
+    @property
+    def touch_policy(self) -> GesturePolicy:
+        """When the person touches the key; may be changed at any time."""
+        return self._touch_policy
+
+    @touch_policy.setter
+    def touch_policy(self, policy: GesturePolicy) -> None:
+        self._touch_policy = _checked("touch", policy)
+
+    @property
+    def uv_policy(self) -> GesturePolicy:
+        """When the key verifies its user; may be changed at any time."""
+        return self._uv_policy
+
+    @uv_policy.setter
+    def uv_policy(self, policy: GesturePolicy) -> None:
+        self._uv_policy = _checked("uv", policy)
+
+    # The packets' side.
+
+    def receive(self, packet: bytes, now: float) -> None:
+        """Take a CTAPHID packet from the platform; any bytes at all will do."""
+        self.handle_timer(now)
+        match self._hid.receive(packet, now):
+            case Request(command=CtapHidCommand.CBOR, data=message):
+                self._start(message, now)
+            case Request(data=apdu):
+                self._hid.respond(self._u2f(apdu, now))
+            case Interruption.CANCEL:
+                self._give_up(CtapStatus.KEEPALIVE_CANCEL)
+            case Interruption.ABORT:
+                self._close_waiting()
+
+    def packets_to_send(self) -> list[bytes]:
+        """The packets for the platform, in order; each is handed out once."""
+        return self._hid.packets_to_send()
+
+    def next_timer(self) -> float | None:
+        """When :meth:`handle_timer` is due, if ever."""
+        due = [self._hid.next_timer()]
+        if self._waiting is not None:
+            due += [self._deadline(self._waiting), self._waiting.next_keepalive, self._made_at(self._waiting)]
+        return min((at for at in due if at is not None), default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Do everything that is due at ``now``, in the order of its times."""
+        while (due := self.next_timer()) is not None and due <= now:
+            self._fire(due)
+
+    # The person's side.
+
+    def touch(self, now: float) -> None:
+        """Touch the key: answers the CTAP2 command that waits for it, else the next U2F request, if soon."""
+        self.handle_timer(now)
+        if self.touch_policy == "never":
+            return
+        if self._waiting is None:
+            self._presence.touch(now)
+        elif self._waiting.gesture is Gesture.PRESENCE:
+            self._go_on(self._waiting, Given(now=now), now)
+
+    def verify(self, now: float, accepted: bool = True) -> None:
+        """Put a finger on the key, its owner's if ``accepted``: answers the command that waits for it."""
+        self.handle_timer(now)
+        waiting = self._waiting
+        if self.uv_policy != "never" and waiting is not None and waiting.gesture is Gesture.VERIFICATION:
+            self._go_on(waiting, Given(now=now, accepted=accepted), now)
+
+    def is_polled(self, now: float) -> bool:
+        """Whether a U2F platform asked for a touch in vain and may be expected to ask again."""
+        return self._presence.is_polled(now)
+
+    def power_cycle(self, now: float) -> None:
+        """Pull the key out and plug it in again: what ran or was agreed is forgotten."""
+        self._close_waiting()
+        self._forget()
+        self._hid.power_cycle()
+        self._authenticator.power_cycle(now)
+
+    # Without packets.
+
+    def cbor(self, message: bytes, now: float) -> bytes:
+        """Run one CTAP2 command without CTAPHID: command byte and CBOR in, status byte and CBOR out.
+
+        Gestures are made as the policies say, as if the time passed; one that does not come within the
+        profile's ``touch_timeout`` ends in USER_ACTION_TIMEOUT. ``by call`` raises :class:`NobodyAtTheKey`.
+        """
+        if self._waiting is not None:
+            raise RuntimeError("a command that came in packets is running; let it end before a direct one")
+        clock = now
+
+        def at_hand(gesture: Gesture) -> Given | None:
+            nonlocal clock
+            delay = _delay(self._policy(gesture))
+            if delay is None or delay >= self.profile.touch_timeout:
+                return None
+            clock += delay
+            return Given(now=clock)
+
+        command = self._guarded(lambda: self._authenticator.cbor(message, now), _CBOR_FAILURE)
+        match _advance(command, None, at_hand):
+            case Gesture() as gesture:
+                command.close()
+                if self._policy(gesture) == "by call":
+                    raise NobodyAtTheKey(
+                        f"the command waits for user {gesture.value}, given by call, and no call can come in "
+                        f"between: send packets, or choose another policy"
+                    )
+                return bytes((CtapStatus.USER_ACTION_TIMEOUT,))
+            case answer:
+                return answer
+
+    def transmit(self, apdu: bytes, now: float) -> bytes:
+        """Answer one APDU of an APDU transport, data and status word: U2F, and never a wait."""
+        self.handle_timer(now)
+        return self._u2f(apdu, now)
+
+    def _forget(self) -> None:
+        self._waiting: _Waiting | None = None
+        self._presence = _U2fPresence()
+
+    def _guarded(self, make: Callable[[], Command], failure: bytes) -> Command:
+        """The command that ``make`` makes; an exception in it is reported and answered with ``failure``."""
+        try:
+            return (yield from make())
+        except Exception as error:  # the device's outer loop: nothing a platform sends may stop the key
+            self._on_error(error)
+            return failure
+
+    def _policy(self, gesture: Gesture) -> GesturePolicy:
+        return self.touch_policy if gesture is Gesture.PRESENCE else self.uv_policy
+
+    # A CBOR command, from its packets to its answer.
+
+    def _start(self, message: bytes, now: float) -> None:
+        command = self._guarded(lambda: self._authenticator.cbor(message, now), _CBOR_FAILURE)
+        self._go_on(_Waiting(command=command, started=now, asked=now), None, now)
+
+    def _go_on(self, waiting: _Waiting, given: Given | None, now: float) -> None:
+        """Run the command until it is answered or waits for what is not given at once."""
+
+        def at_hand(gesture: Gesture) -> Given | None:
+            return Given(now=now) if _delay(self._policy(gesture)) == 0 else None
+
+        self._waiting = None
+        match _advance(waiting.command, given, at_hand):
+            case Gesture() as gesture:
+                self._waiting = replace(waiting, gesture=gesture, asked=now)
+            case answer:
+                self._hid.respond(answer)
+
+    def _give_up(self, status: CtapStatus) -> None:
+        """End the command that waits with ``status``, nothing changed."""
+        self._close_waiting()
+        self._hid.respond(bytes((status,)))
+
+    def _close_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.command.close()
+            self._waiting = None
+
+    def _deadline(self, waiting: _Waiting) -> float:
+        return waiting.asked + self.profile.touch_timeout
+
+    def _made_at(self, waiting: _Waiting) -> float | None:
+        """When the policy makes the gesture that the command waits for."""
+        delay = _delay(self._policy(waiting.gesture))
+        return None if delay is None else waiting.asked + delay
+
+    def _fire(self, now: float) -> None:
+        """Do one thing of those due at ``now``."""
+        self._hid.handle_timer(now)
+        waiting = self._waiting
+        if waiting is None:
+            return
+        made_at = self._made_at(waiting)
+        if now >= self._deadline(waiting):
+            self._give_up(CtapStatus.USER_ACTION_TIMEOUT)
+        elif made_at is not None and now >= made_at:
+            self._go_on(waiting, Given(now=now), now)
+        elif now >= waiting.next_keepalive:
+            self._hid.keepalive(KEEPALIVE_STATUS[waiting.gesture])
+            waiting.keepalives += 1
+
+    def _u2f(self, apdu: bytes, now: float) -> bytes:
+        def at_hand(_: Gesture) -> Given | None:  # U2F knows no other gesture than a touch
+            return Given(now=now) if self._presence.take(now, _delay(self.touch_policy)) else None
+
+        command = self._guarded(lambda: self._authenticator.msg(apdu, now), _MSG_FAILURE)
+        match _advance(command, None, at_hand):
+            case Gesture():
+                command.close()
+                return response_apdu(b"", StatusWord.CONDITIONS_NOT_SATISFIED)
+            case answer:
+                return answer
+
+
+_CBOR_FAILURE = bytes((CtapStatus.OTHER,))
+_MSG_FAILURE = response_apdu(b"", StatusWord.UNKNOWN_ERROR)
+
+
+def _advance(
+    command: Command, given: Given | None, at_hand: Callable[[Gesture], Given | None]
+) -> bytes | Gesture:
+    """Resume ``command`` with ``given``, or start it, up to its answer or a gesture not at hand."""
+    try:
+        gesture = next(command) if given is None else command.send(given)
+        while (given := at_hand(gesture)) is not None:
+            gesture = command.send(given)
+    except StopIteration as answered:
+        answer: bytes = answered.value
+        return answer
+    return gesture
+
+
+def _delay(policy: GesturePolicy) -> float | None:
+    """Seconds from the asking to the gesture; ``None`` if it does not come by itself."""
+    match policy:
+        case "always":
+            return 0.0
+        case "never" | "by call":
+            return None
+        case seconds:
+            return seconds
+
+
+def _checked(name: str, policy: GesturePolicy) -> GesturePolicy:
+    match policy:
+        case "always" | "never" | "by call":
+            return policy
+        case float() | int() if policy >= 0:
+            return policy
+        case _:
+            raise ValueError(
+                f"{name} must be 'always', 'never', 'by call' or a number of seconds, not {policy!r}"
+            )
+
+
+def _capabilities(profile: Profile) -> Capability:
+    """What CTAPHID_INIT tells of the profile (CTAP 2.3 §11.2.9.1.3)."""
+    wink = Capability.WINK if profile.wink else Capability(0)
+    cbor = Capability.CBOR if profile.ctap2 else Capability(0)
+    no_msg = Capability(0) if profile.u2f else Capability.NMSG
+    return wink | cbor | no_msg
+
+
+def _randomness(
+    seed: bytes | int | str | None, random_bytes: Callable[[int], bytes] | None
+) -> Callable[[int], bytes]:
+    if seed is None and random_bytes is not None:
+        return random_bytes
+    if seed is not None and random_bytes is None:
+        return RandomStream(seed)
+    raise ValueError("a key needs either a seed, to be reproducible, or random_bytes, such as os.urandom")
+
+
+def _log_error(error: Exception) -> None:
+    _log.error("the authenticator failed; its command is abandoned", exc_info=error)

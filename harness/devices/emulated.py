@@ -1,0 +1,190 @@
+"""The emulated key as a device of python-fido2, in this process: a wait moves the world's clock, no more."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from threading import Event
+
+from fido2.ctap import STATUS
+from fido2.hid import CtapHidDevice
+from fido2.hid.base import CtapHidConnection, HidDescriptor
+
+from emulator.clock import ManualClock
+from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, InitializationPacket, parse_packet
+from emulator.profile import Profile
+from emulator.security_key import GesturePolicy, SecurityKey
+from emulator.store import CredentialStore
+from harness.devices.key import Key
+
+U2F_POLL_INTERVAL = 0.25
+"""Seconds of the world's clock between a U2F platform's polls for a touch: what python-fido2's sleeps."""
+
+
+class KeySilentError(RuntimeError):
+    """A packet is awaited that will never come: the key has nothing to say and nothing to wait for."""
+
+
+class EmulatedKey(Key):
+    """A :class:`SecurityKey` under the stock ``CtapHidDevice``, in the world whose clock is ``clock``.
+
+    ``touch`` and ``uv`` are the policies of :class:`SecurityKey`. Without ``seed`` its keys are new every
+    time. Whoever waits for an answer moves ``clock`` to the key's next timer: a touch time-out of 30 s takes
+    30 s of the world's time and none of ours. Packets for one channel go to whoever used it last.
+    """
+
+    def __init__(
+        self,
+        profile: Profile | str = "ctap21",
+        *,
+        clock: ManualClock | None = None,
+        seed: bytes | int | str | None = None,
+        random_bytes: Callable[[int], bytes] | None = None,
+        store: CredentialStore | None = None,
+        touch: GesturePolicy = "always",
+        uv: GesturePolicy = "always",
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.security_key = SecurityKey(
+            profile,
+            seed=seed,
+            random_bytes=os.urandom if seed is None and random_bytes is None else random_bytes,
+            store=store,
+            touch=touch,
+            uv=uv,
+            now=self.clock(),
+            on_error=on_error,
+        )
+        self._wire = _Wire(self.security_key, self.clock)
+        self._raw = self._wire.connect()
+        self._device = self.open()
+
+    @property
+    def name(self) -> str:
+        return f"emulated:{self.security_key.profile.name}"
+
+    @property
+    def capabilities(self) -> int:
+        return self._device.capabilities
+
+    def call(
+        self,
+        cmd: int,
+        data: bytes = b"",
+        event: Event | None = None,
+        on_keepalive: Callable[[STATUS], None] | None = None,
+    ) -> bytes:
+        return self._device.call(cmd, data, event, on_keepalive)
+
+    def touch(self) -> None:
+        self.security_key.touch(self.clock())
+        self._wire.deliver()
+
+    def verify(self, accepted: bool = True) -> None:
+        self.security_key.verify(self.clock(), accepted)
+        self._wire.deliver()
+
+    def power_cycle(self) -> None:
+        self._wire.power_cycle()
+        self._device = self.open()
+
+    def open(self) -> CtapHidDevice:
+        profile = self.security_key.profile
+        descriptor = HidDescriptor(self.name, 0, 0, PACKET_SIZE, PACKET_SIZE, profile.title, None)
+        return CtapHidDevice(descriptor, self._wire.connect())
+
+    def send_packet(self, packet: bytes) -> None:
+        self._raw.send(packet)
+
+    def receive_packet(self, timeout: float) -> bytes | None:
+        return self._raw.receive(timeout)
+
+    @classmethod
+    def list_devices(cls) -> Iterator[EmulatedKey]:
+        """None: an emulated key is made, not found."""
+        return iter(())
+
+
+class _Connection(CtapHidConnection):
+    """One application's way to the key: its own packets, in order."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+        self.arrived: deque[bytes] = deque()
+
+    def send(self, packet: bytes) -> None:
+        self._wire.send(packet, self)
+
+    def receive(self, timeout: float) -> bytes | None:
+        """The next packet, moving the clock on for it by ``timeout`` seconds at most."""
+        end = self._wire.clock() + timeout
+        while not self.arrived:
+            if not self._wire.wait(end):
+                return None
+        return self.arrived.popleft()
+
+    def read_packet(self) -> bytes:
+        packet = self.receive(math.inf)
+        if packet is None:
+            raise KeySilentError(
+                "the key will never answer: it has no packet to send, no command running and no timer; "
+                "was the request whole, and sent on this connection?"
+            )
+        return packet
+
+    def write_packet(self, data: bytes) -> None:
+        match parse_packet(data):
+            case InitializationPacket(command=CtapHidCommand.MSG):
+                self._wire.pause_between_polls()
+        self.send(data)
+
+    def close(self) -> None:
+        self.arrived.clear()
+
+
+class _Wire:
+    """What is between the key and its applications: carries packets, and waits by moving the clock."""
+
+    def __init__(self, key: SecurityKey, clock: ManualClock) -> None:
+        self.clock = clock
+        self._key = key
+        self._applications: dict[int, _Connection] = {}
+
+    def connect(self) -> _Connection:
+        return _Connection(self)
+
+    def send(self, packet: bytes, sender: _Connection) -> None:
+        self._applications[int.from_bytes(packet[:4], "big")] = sender
+        self._key.receive(packet, self.clock())
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Give each packet of the key to the application that used its channel last."""
+        for packet in self._key.packets_to_send():
+            self._applications[int.from_bytes(packet[:4], "big")].arrived.append(packet)
+
+    def wait(self, end: float) -> bool:
+        """Move the clock to what the key does next; if that is after ``end``, to the end, and false."""
+        due = self._key.next_timer()
+        if due is None or due > end:
+            if math.isfinite(end):
+                self.clock.set(max(end, self.clock()))
+            return False
+        self.clock.set(max(due, self.clock()))
+        self._key.handle_timer(self.clock())
+        self.deliver()
+        return True
+
+    def pause_between_polls(self) -> None:
+        """Let pass what a U2F platform sleeps before it asks for the touch again."""
+        if self._key.is_polled(self.clock()):
+            self.clock.advance(U2F_POLL_INTERVAL)
+
+    def power_cycle(self) -> None:
+        self._key.power_cycle(self.clock())
+        for application in self._applications.values():
+            application.arrived.clear()
+        self._applications.clear()

@@ -1,0 +1,44 @@
+"""What a scenario or a conformance test may ask of a security key, emulated or in somebody's hand."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from fido2.ctap import CtapDevice
+from fido2.hid import CtapHidDevice
+
+
+class Key(CtapDevice):
+    """A python-fido2 ``CtapDevice``, and what a person does with a key besides.
+
+    It is always on: after :meth:`power_cycle` it is the same key on a new channel.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called where it was chosen, such as ``emulated:ctap21``."""
+
+    @abstractmethod
+    def touch(self) -> None:
+        """Touch it now."""
+
+    @abstractmethod
+    def verify(self, accepted: bool = True) -> None:
+        """Be verified by it now; with a finger that it does not know unless ``accepted``."""
+
+    @abstractmethod
+    def power_cycle(self) -> None:
+        """Pull it out and plug it in again."""
+
+    @abstractmethod
+    def open(self) -> CtapHidDevice:
+        """A channel of one's own to it, as another application has; lost by :meth:`power_cycle`."""
+
+    @abstractmethod
+    def send_packet(self, packet: bytes) -> None:
+        """Send one raw 64-byte CTAPHID packet."""
+
+    @abstractmethod
+    def receive_packet(self, timeout: float) -> bytes | None:
+        """The next packet on a channel that :meth:`send_packet` used; ``None`` after ``timeout`` seconds."""
