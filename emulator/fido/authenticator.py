@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 
-from emulator.fido import cbor
-from emulator.fido.ctap2 import get_info, reset, selection
+from emulator.fido import cbor, u2f
+from emulator.fido.apdu import CommandApdu, response_apdu
+from emulator.fido.attestation import Attestation
+from emulator.fido.ctap2 import client_pin, get_assertion, get_info, make_credential, reset, selection
 from emulator.fido.gesture import Command
 from emulator.fido.session import Session
 from emulator.fido.state import AuthenticatorState, Running
-from emulator.fido.status import CtapError, CtapStatus
+from emulator.fido.status import ApduError, CtapError, CtapStatus, StatusWord
 from emulator.profile import Profile
 from emulator.store import CredentialStore
 
@@ -25,6 +27,14 @@ class CtapCommand(IntEnum):
     RESET = 0x07
     GET_NEXT_ASSERTION = 0x08
     SELECTION = 0x0B
+
+
+WITHOUT_PARAMETERS = {
+    CtapCommand.GET_INFO,
+    CtapCommand.RESET,
+    CtapCommand.GET_NEXT_ASSERTION,
+    CtapCommand.SELECTION,
+}
 
 
 class Authenticator:
@@ -45,8 +55,13 @@ class Authenticator:
         self.profile = profile
         session = Session(profile.pin_uv_auth_protocols, random_bytes, now)
         self._state = AuthenticatorState(
-            profile=profile, store=store, random_bytes=random_bytes, session=session
+            profile=profile,
+            store=store,
+            random_bytes=random_bytes,
+            session=session,
+            attestation=Attestation.of_model(profile.aaguid),
         )
+        self._commands = _commands_of(profile)
         if store.master_secret is None:
             self._state.initialize()
 
@@ -66,39 +81,55 @@ class Authenticator:
             return bytes((error.status,))
         return bytes((CtapStatus.SUCCESS,)) + (cbor.encode(response) if response else b"")
 
+    def msg(self, apdu: bytes, now: float) -> Command:
+        """Run a U2F APDU; its answer is data, then a status word (U2F Raw Message Formats v1.2 §3)."""
+        self._state.session.remembered = None
+        try:
+            data = yield from u2f.run(self._state, CommandApdu.parse(apdu))
+        except ApduError as error:
+            return response_apdu(b"", error.status_word)
+        return response_apdu(data, StatusWord.NO_ERROR)
+
     def _run(self, message: bytes, now: float) -> Running:
         state = self._state
         if not message:
             raise CtapError(CtapStatus.INVALID_LENGTH)
-        command, data = message[0], message[1:]
-        if command != CtapCommand.GET_NEXT_ASSERTION:
+        if message[0] != CtapCommand.GET_NEXT_ASSERTION:
             state.session.remembered = None  # §6: any other command ends the stateful one
-        if not self._knows(command):
+        if message[0] not in self._commands:
             raise CtapError(CtapStatus.INVALID_COMMAND)
         if len(message) > self.profile.max_message_size:
             raise CtapError(CtapStatus.REQUEST_TOO_LARGE)
+        command, data = CtapCommand(message[0]), message[1:]
+        if data and command in WITHOUT_PARAMETERS:
+            raise CtapError(CtapStatus.INVALID_LENGTH)
         match command:
+            case CtapCommand.MAKE_CREDENTIAL:
+                creation = make_credential.Request.parse(cbor.decode(data))
+                return (yield from make_credential.run(state, creation, now))
+            case CtapCommand.GET_ASSERTION:
+                assertion = get_assertion.Request.parse(cbor.decode(data))
+                return (yield from get_assertion.run(state, assertion, now))
+            case CtapCommand.GET_NEXT_ASSERTION:
+                return get_assertion.run_next(state, now)
+            case CtapCommand.CLIENT_PIN:
+                pin = client_pin.Request.parse(cbor.decode(data))
+                return (yield from client_pin.run(state, pin, now))
+            case CtapCommand.GET_INFO:
+                return get_info.run(state)
             case CtapCommand.RESET:
-                _no_parameters(data)
                 return (yield from reset.run(state, now))
             case CtapCommand.SELECTION:
-                _no_parameters(data)
                 return (yield from selection.run())
-        _no_parameters(data)
-        return get_info.run(state)
-
-    def _knows(self, command: int) -> bool:
-        """Whether this model of key has the command at all."""
-        match command:
-            case CtapCommand.SELECTION:
-                return self.profile.ctap21
-            case CtapCommand.CLIENT_PIN:
-                return bool(self.profile.pin_uv_auth_protocols)
-            case CtapCommand.GET_INFO | CtapCommand.RESET:
-                return self.profile.ctap2
-        return False
 
 
-def _no_parameters(data: bytes) -> None:
-    if data:
-        raise CtapError(CtapStatus.INVALID_LENGTH)
+def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
+    """The commands that this model of key has."""
+    if not profile.ctap2:
+        return frozenset()
+    absent = set()
+    if not profile.ctap21:
+        absent.add(CtapCommand.SELECTION)
+    if not profile.pin_uv_auth_protocols:
+        absent.add(CtapCommand.CLIENT_PIN)
+    return frozenset(CtapCommand) - absent

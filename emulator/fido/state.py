@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.fido.attestation import Attestation
+from emulator.fido.authdata import Flags
 from emulator.fido.credential import Credential, unwrap
 from emulator.fido.gesture import Gesture, Given
 from emulator.fido.session import Session
@@ -26,6 +28,7 @@ class AuthenticatorState:
     store: CredentialStore
     random_bytes: Callable[[int], bytes]
     session: Session
+    attestation: Attestation
 
     @property
     def master_secret(self) -> bytes:
@@ -38,6 +41,11 @@ class AuthenticatorState:
     def protected(self) -> bool:
         """Whether some form of user verification is set up (CTAP 2.3 §6.1.2, "protected by")."""
         return self.profile.built_in_uv or self.store.user_verification.pin_hash is not None
+
+    @property
+    def backup_flags(self) -> Flags:
+        """BE and BS of every credential of a key that backs them up (WebAuthn Level 3 §6.1.3)."""
+        return Flags.BE | Flags.BS if self.profile.synced else Flags(0)
 
     def initialize(self) -> None:
         """Put the store into the state it leaves the factory in."""

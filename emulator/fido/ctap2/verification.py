@@ -1,14 +1,45 @@
-"""The user's presence and verification as makeCredential, getAssertion and clientPIN ask for them."""
+"""The user's presence and verification, as makeCredential, getAssertion and clientPIN ask for them."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from emulator.fido.gesture import Gesture, Given
 from emulator.fido.session import Permission, PinUvAuthToken
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapError, CtapStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a request says of its user: for whom, over which hash, by which proof.
+
+    ``permission`` is the one its command needs; the hash is the clientDataHash.
+    """
+
+    permission: Permission
+    rp_id: str
+    client_data_hash: bytes
+    pin_uv_auth_param: bytes | None
+    pin_uv_auth_protocol: int | None
+    uv: bool = False
+    """The option; treated as false where a pinUvAuthParam is present."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of the user at ``now``: verified, by which token, present as a side effect of it."""
+
+    now: float
+    uv: bool = False
+    up: bool = False
+    token: PinUvAuthToken | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether no further touch is called for."""
+        return self.up or (self.token is not None and self.token.user_present_flag(self.now))
 
 
 def wait_for_presence() -> Generator[Gesture, Given, float]:
@@ -19,10 +50,62 @@ def wait_for_presence() -> Generator[Gesture, Given, float]:
     return given.now
 
 
+def answer_probe(state: AuthenticatorState, claim: Claim) -> Generator[Gesture, Given, None]:
+    """An empty pinUvAuthParam asks for a touch and whether there is a PIN (§6.1.2, §6.2.2 step 1)."""
+    if claim.pin_uv_auth_param == b"" and (state.profile.client_pin or state.profile.pin_uv_auth_token):
+        yield from wait_for_presence()
+        pin_is_set = state.store.user_verification.pin_hash is not None
+        raise CtapError(CtapStatus.PIN_INVALID if pin_is_set else CtapStatus.PIN_NOT_SET)
+
+
+def check_protocol(state: AuthenticatorState, claim: Claim) -> None:
+    """A pinUvAuthParam must come with a protocol we speak (§6.1.2, §6.2.2 step 2)."""
+    if claim.pin_uv_auth_param is None:
+        return
+    if claim.pin_uv_auth_protocol is None:
+        raise CtapError(CtapStatus.MISSING_PARAMETER)
+    if claim.pin_uv_auth_protocol not in state.session.protocols:
+        # CTAP 2.0 §5.1 step 7 has another code.
+        refusal = CtapStatus.INVALID_PARAMETER if state.profile.ctap21 else CtapStatus.PIN_AUTH_INVALID
+        raise CtapError(refusal)
+
+
+def check_uv_option(state: AuthenticatorState, claim: Claim) -> None:
+    """The option ``uv`` is for keys with built-in user verification (§6.1.2 step 5.3, §6.2.2 step 4.3)."""
+    if claim.uv and not state.profile.built_in_uv:
+        # CTAP 2.0 §5.1 step 3: known, but not supported.
+        refusal = CtapStatus.INVALID_OPTION if state.profile.ctap21 else CtapStatus.UNSUPPORTED_OPTION
+        raise CtapError(refusal)
+
+
+def verify_user(state: AuthenticatorState, claim: Claim, now: float) -> Generator[Gesture, Given, Evidence]:
+    """By token or by the built-in method, if the request says so (§6.1.2 step 11, §6.2.2 step 6)."""
+    if not state.protected:
+        return Evidence(now=now)
+    if claim.pin_uv_auth_param is not None:
+        return Evidence(now=now, uv=True, token=_verify_token(state, claim, now))
+    if claim.uv:
+        verified = yield from perform_built_in_uv(state, internal_retry=True)
+        if verified is None:
+            raise _built_in_uv_failure(state)
+        return Evidence(now=verified, uv=True, up=True)
+    return Evidence(now=now)
+
+
+def confirm_presence(evidence: Evidence) -> Generator[Gesture, Given, float]:
+    """A touch unless there was one, which uses the token up (§6.1.2 steps 13, 14, §6.2.2 steps 8, 9)."""
+    now = evidence.now
+    if not evidence.present:
+        now = yield from wait_for_presence()
+    if evidence.token is not None:
+        evidence.token.spend()
+    return now
+
+
 def perform_built_in_uv(
     state: AuthenticatorState, *, internal_retry: bool
 ) -> Generator[Gesture, Given, float | None]:
-    """performBuiltInUv(internalRetry), CTAP 2.3 §6.5.3.1: the time of success, ``None`` for an error.
+    """performBuiltInUv(internalRetry), §6.5.3.1: the time of success, ``None`` for an error.
 
     Each attempt that fails costs one of the uvRetries, which only success or a PIN restores.
     """
@@ -39,32 +122,35 @@ def perform_built_in_uv(
     return None
 
 
-def verify_token(
-    state: AuthenticatorState,
-    protocol: int,
-    message: bytes,
-    pin_uv_auth_param: bytes,
-    permission: Permission,
-    rp_id: str,
-    now: float,
-) -> PinUvAuthToken:
-    """The token that made ``pin_uv_auth_param`` from ``message``, now bound to ``rp_id`` (§6.1.2 step 11.1).
+def _built_in_uv_failure(state: AuthenticatorState) -> CtapError:
+    """§6.1.2 step 11.2.3, §6.2.2 step 6.2.3: the platform is to try the PIN, if there is one."""
+    user_verification = state.store.user_verification
+    if user_verification.pin_hash is not None:
+        return CtapError(CtapStatus.PUAT_REQUIRED)
+    if user_verification.uv_retries == 0:
+        return CtapError(CtapStatus.PIN_BLOCKED)
+    return CtapError(CtapStatus.OPERATION_DENIED)
 
-    ``PIN_AUTH_INVALID`` for any other signature, and for a token that is spent, bound elsewhere or not
-    for this ``permission``.
+
+def _verify_token(state: AuthenticatorState, claim: Claim, now: float) -> PinUvAuthToken:
+    """The token that made the pinUvAuthParam, now bound to the relying party (§6.1.2 step 11.1).
+
+    ``PIN_AUTH_INVALID`` for any other, and for a token that is spent, bound elsewhere or not for this.
     """
-    token = state.session.token
+    token, param, number = state.session.token, claim.pin_uv_auth_param, claim.pin_uv_auth_protocol
+    assert param is not None
+    assert number is not None
     if (
         token is None
-        or token.protocol != protocol
+        or token.protocol != number
         or not token.in_use(now)
-        or not state.session.protocols[protocol].verify(token.value, message, pin_uv_auth_param)
+        or not state.session.protocols[number].verify(token.value, claim.client_data_hash, param)
         or not token.user_verified
-        or permission not in token.permissions
-        or token.rp_id not in (None, rp_id)
+        or claim.permission not in token.permissions
+        or token.rp_id not in (None, claim.rp_id)
     ):
         raise CtapError(CtapStatus.PIN_AUTH_INVALID)
     token.used = True
     if token.limited:
-        token.rp_id = rp_id
+        token.rp_id = claim.rp_id
     return token

@@ -1,0 +1,122 @@
+"""The extensions credProtect (CTAP 2.3 §12.1) and hmac-secret (§12.7)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.fido.credential import Credential
+from emulator.fido.ctap2.parameters import optional, required, sized
+from emulator.fido.pin_protocol import PinProtocolOne
+from emulator.fido.state import AuthenticatorState
+from emulator.fido.status import CtapError, CtapStatus
+
+CRED_PROTECT = "credProtect"
+HMAC_SECRET = "hmac-secret"  # noqa: S105  # an extension identifier
+
+UV_OPTIONAL, UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST, UV_REQUIRED = 1, 2, 3
+"""credProtect levels."""
+
+KEY_AGREEMENT = 0x01
+SALT_ENC = 0x02
+SALT_AUTH = 0x03
+PIN_UV_AUTH_PROTOCOL = 0x04
+SALT_LENGTH = 32
+
+
+def usable(credential: Credential, *, uv: bool, by_id: bool) -> bool:
+    """Whether its protection lets a credential be used, or even be seen, by one who is (not) verified.
+
+    ``by_id`` says that the relying party named it.
+    """
+    match credential.cred_protect:
+        case level if level == UV_REQUIRED:
+            return uv
+        case level if level == UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST:
+            return uv or by_id
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreationInput:
+    """What makeCredential is asked for: a credProtect level, or ``None``; to have hmac-secret, or not."""
+
+    cred_protect: int | None = None
+    hmac_secret: bool = False
+
+    @classmethod
+    def parse(cls, data: Mapping[Any, Any], supported: tuple[str, ...]) -> CreationInput:
+        """Inputs to extensions that are not ``supported`` are not looked at (§6.1.2 step 15)."""
+        level = optional(data, CRED_PROTECT, int) if CRED_PROTECT in supported else None
+        if level not in (None, UV_OPTIONAL, UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST, UV_REQUIRED):
+            raise CtapError(CtapStatus.INVALID_PARAMETER)
+        wanted = optional(data, HMAC_SECRET, bool) if HMAC_SECRET in supported else None
+        return cls(cred_protect=level, hmac_secret=bool(wanted))
+
+    def outputs(self) -> dict[str, Any]:
+        """The authenticator extension outputs: of what was asked for, no more."""
+        given: dict[str, Any] = {}
+        if self.cred_protect is not None:
+            given[CRED_PROTECT] = self.cred_protect
+        if self.hmac_secret:
+            given[HMAC_SECRET] = True
+        return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HmacSecretInput:
+    """What getAssertion is given: one or two salts, encrypted and authenticated by the platform."""
+
+    key_agreement: Mapping[Any, Any]
+    salt_enc: bytes
+    salt_auth: bytes
+    pin_uv_auth_protocol: int
+
+    @classmethod
+    def parse(cls, data: Mapping[Any, Any], supported: tuple[str, ...]) -> HmacSecretInput | None:
+        """``None`` if hmac-secret is not asked for, or not ``supported``."""
+        given = optional(data, HMAC_SECRET, dict) if HMAC_SECRET in supported else None
+        if given is None:
+            return None
+        protocol = optional(given, PIN_UV_AUTH_PROTOCOL, int)
+        return cls(
+            key_agreement=required(given, KEY_AGREEMENT, dict),
+            salt_enc=required(given, SALT_ENC, bytes),
+            salt_auth=required(given, SALT_AUTH, bytes),
+            pin_uv_auth_protocol=1 if protocol is None else protocol,
+        )
+
+    def open(self, state: AuthenticatorState) -> Salts:
+        """The salts, checked and decrypted."""
+        protocol = state.session.protocols.get(self.pin_uv_auth_protocol)
+        if protocol is None:
+            raise CtapError(CtapStatus.INVALID_PARAMETER)
+        shared_secret = protocol.decapsulate(self.key_agreement)
+        if not protocol.verify(shared_secret, self.salt_enc, self.salt_auth):
+            raise CtapError(CtapStatus.PIN_AUTH_INVALID)
+        salts = sized(protocol.decrypt(shared_secret, self.salt_enc), SALT_LENGTH, 2 * SALT_LENGTH)
+        if len(salts) % SALT_LENGTH:
+            raise CtapError(CtapStatus.INVALID_LENGTH)
+        return Salts(protocol=protocol, shared_secret=shared_secret, salts=salts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Salts:
+    """One or two salts of 32 bytes, and the secret under which their outputs are to travel."""
+
+    protocol: PinProtocolOne
+    shared_secret: bytes = field(repr=False)
+    salts: bytes = field(repr=False)
+
+    def outputs(
+        self, credential: Credential, *, uv: bool, random_bytes: Callable[[int], bytes]
+    ) -> dict[str, Any]:
+        """The authenticator extension outputs; none for a credential made without hmac-secret."""
+        secret = credential.cred_random_with_uv if uv else credential.cred_random_without_uv
+        if secret is None:
+            return {}
+        halves = (self.salts[:SALT_LENGTH], self.salts[SALT_LENGTH:])
+        output = b"".join(hmac.digest(secret, salt, "sha256") for salt in halves if salt)
+        return {HMAC_SECRET: self.protocol.encrypt(self.shared_secret, output, random_bytes)}

@@ -1,0 +1,194 @@
+"""authenticatorGetAssertion and authenticatorGetNextAssertion (CTAP 2.3 §6.2, §6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from emulator.fido import cose
+from emulator.fido.authdata import Flags, authenticator_data
+from emulator.fido.credential import Credential
+from emulator.fido.ctap2.extensions import HmacSecretInput, Salts, usable
+from emulator.fido.ctap2.parameters import (
+    PUBLIC_KEY,
+    Options,
+    credential_ids,
+    optional,
+    parameters,
+    required,
+    sized,
+)
+from emulator.fido.ctap2.verification import (
+    Claim,
+    answer_probe,
+    check_protocol,
+    check_uv_option,
+    confirm_presence,
+    verify_user,
+)
+from emulator.fido.session import Permission, RememberedAssertions
+from emulator.fido.state import AuthenticatorState, Running
+from emulator.fido.status import CtapError, CtapStatus
+
+RP_ID = 0x01
+CLIENT_DATA_HASH = 0x02
+ALLOW_LIST = 0x03
+EXTENSIONS = 0x04
+OPTIONS = 0x05
+PIN_UV_AUTH_PARAM = 0x06
+PIN_UV_AUTH_PROTOCOL = 0x07
+
+CREDENTIAL = 0x01
+AUTH_DATA = 0x02
+SIGNATURE = 0x03
+USER = 0x04
+NUMBER_OF_CREDENTIALS = 0x05
+
+NEXT_ASSERTION_TIME_LIMIT = 30.0
+"""Seconds from one assertion to the request for the next (§6.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """§6.2, the parameters; an ``allow_list`` that is empty counts as none."""
+
+    claim: Claim
+    rp_id_hash: bytes
+    allow_list: tuple[bytes, ...] | None
+    extensions: Mapping[Any, Any]
+    options: Options
+
+    @classmethod
+    def parse(cls, data: Any) -> Request:
+        data = parameters(data)
+        rp_id = required(data, RP_ID, str)
+        client_data_hash = sized(required(data, CLIENT_DATA_HASH, bytes), 32, 32)
+        options = Options.parse(data, OPTIONS)
+        pin_uv_auth_param = optional(data, PIN_UV_AUTH_PARAM, bytes)
+        return cls(
+            claim=Claim(
+                permission=Permission.GA,
+                rp_id=rp_id,
+                client_data_hash=client_data_hash,
+                pin_uv_auth_param=pin_uv_auth_param,
+                pin_uv_auth_protocol=optional(data, PIN_UV_AUTH_PROTOCOL, int),
+                uv=options.uv is True and pin_uv_auth_param is None,  # Step 4.2
+            ),
+            rp_id_hash=sha256(rp_id.encode()).digest(),
+            allow_list=credential_ids(data, ALLOW_LIST),
+            extensions=optional(data, EXTENSIONS, dict) or {},
+            options=options,
+        )
+
+
+def run(state: AuthenticatorState, request: Request, now: float) -> Running:
+    """§6.2.2. Step 3 makes the response; step 5 is for keys with alwaysUv, which no profile has."""
+    claim, up = request.claim, request.options.up is not False
+    yield from answer_probe(state, claim)  # Step 1
+    check_protocol(state, claim)  # Step 2
+    check_uv_option(state, claim)  # Step 4.3
+    _check_options(state, request)  # Steps 4.4 and 4.5
+    extension = HmacSecretInput.parse(request.extensions, state.profile.extensions)
+    if extension is not None and not up:
+        raise CtapError(CtapStatus.UNSUPPORTED_OPTION)  # §12.7
+    evidence = yield from verify_user(state, claim, now)  # Step 6
+    applicable = _locate(state, request, uv=evidence.uv)  # Step 7
+    now = (yield from confirm_presence(evidence)) if up else evidence.now  # Steps 8 and 9
+    salts = extension.open(state) if extension is not None else None  # Step 10
+    flags = (
+        (Flags.UP if up or evidence.up else Flags(0))
+        | (Flags.UV if evidence.uv else Flags(0))
+        | state.backup_flags
+    )
+
+    def answer(credential: Credential) -> dict[int, Any]:
+        return _answer(state, request, credential, flags, salts)
+
+    response = answer(applicable[0])  # Steps 11 to 13
+    _remember(state, response, applicable, answer, now)  # Step 12.2
+    return response
+
+
+def run_next(state: AuthenticatorState, now: float) -> dict[int, Any]:
+    """authenticatorGetNextAssertion, §6.3: the next older credential, signed for as the first was."""
+    remembered = state.session.remembered
+    if remembered is None or now > remembered.deadline:
+        state.session.remembered = None
+        raise CtapError(CtapStatus.NOT_ALLOWED)
+    response = remembered.answer(remembered.credentials.pop())
+    remembered.deadline = now + NEXT_ASSERTION_TIME_LIMIT
+    if not remembered.credentials:
+        state.session.remembered = None
+    return response
+
+
+def _check_options(state: AuthenticatorState, request: Request) -> None:
+    if request.options.rk is not None:
+        # CTAP 2.0 §5.2 step 5: known, but not valid for this command.
+        refusal = CtapStatus.UNSUPPORTED_OPTION if state.profile.ctap21 else CtapStatus.INVALID_OPTION
+        raise CtapError(refusal)
+    limit = state.profile.max_credential_count_in_list
+    if state.profile.ctap21 and len(request.allow_list or ()) > limit:
+        raise CtapError(CtapStatus.LIMIT_EXCEEDED)
+
+
+def _locate(state: AuthenticatorState, request: Request, *, uv: bool) -> Sequence[Credential]:
+    """The applicable credentials, newest first; of an allow list the first that can be used, alone."""
+    if request.allow_list:
+        for credential_id in request.allow_list:
+            credential = state.find(credential_id, request.rp_id_hash)
+            if credential is not None and usable(credential, uv=uv, by_id=True):
+                return (credential,)
+        raise CtapError(CtapStatus.NO_CREDENTIALS)
+    kept = state.store.credentials(request.rp_id_hash)
+    applicable = [credential for credential in kept if usable(credential, uv=uv, by_id=False)]
+    if not applicable:
+        raise CtapError(CtapStatus.NO_CREDENTIALS)
+    return applicable
+
+
+def _answer(
+    state: AuthenticatorState, request: Request, credential: Credential, flags: Flags, salts: Salts | None
+) -> dict[int, Any]:
+    """Steps 12.3 and 13: one credential's assertion."""
+    uv = Flags.UV in flags
+    outputs = salts.outputs(credential, uv=uv, random_bytes=state.random_bytes) if salts is not None else None
+    key = cose.load(credential.algorithm, credential.private_key)
+    auth_data = authenticator_data(request.rp_id_hash, flags, state.next_sign_count(), extensions=outputs)
+    response: dict[int, Any] = {
+        CREDENTIAL: {"id": credential.credential_id, "type": PUBLIC_KEY},
+        AUTH_DATA: auth_data,
+        SIGNATURE: key.sign(auth_data + request.claim.client_data_hash),
+    }
+    if credential.discoverable:
+        response[USER] = _user(credential, names=uv and not request.allow_list)
+    return response
+
+
+def _user(credential: Credential, *, names: bool) -> dict[str, Any]:
+    """Who the credential is for; ``names`` only where the user is verified and may have to choose."""
+    user: dict[str, Any] = {"id": credential.user_id}
+    if names and credential.user_name is not None:
+        user["name"] = credential.user_name
+    if names and credential.user_display_name is not None:
+        user["displayName"] = credential.user_display_name
+    return user
+
+
+def _remember(
+    state: AuthenticatorState,
+    response: dict[int, Any],
+    applicable: Sequence[Credential],
+    answer: Callable[[Credential], dict[int, Any]],
+    now: float,
+) -> None:
+    """Leave the rest for getNextAssertion, and say how many there are."""
+    if len(applicable) > 1:
+        response[NUMBER_OF_CREDENTIALS] = len(applicable)
+        state.session.remembered = RememberedAssertions(
+            answer=answer,
+            credentials=list(reversed(applicable[1:])),
+            deadline=now + NEXT_ASSERTION_TIME_LIMIT,
+        )

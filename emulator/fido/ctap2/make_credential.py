@@ -1,0 +1,257 @@
+"""authenticatorMakeCredential (CTAP 2.3 §6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from emulator.fido import cose
+from emulator.fido.attestation import self_statement
+from emulator.fido.authdata import AttestedCredentialData, Flags, authenticator_data
+from emulator.fido.cose import Algorithm, PrivateKey
+from emulator.fido.credential import CRED_RANDOM_LENGTH, Credential, wrap
+from emulator.fido.ctap2.extensions import UV_OPTIONAL, UV_REQUIRED, CreationInput
+from emulator.fido.ctap2.parameters import (
+    PUBLIC_KEY,
+    Options,
+    credential_ids,
+    optional,
+    parameters,
+    required,
+    sized,
+    typed,
+)
+from emulator.fido.ctap2.verification import (
+    Claim,
+    Evidence,
+    answer_probe,
+    check_protocol,
+    check_uv_option,
+    confirm_presence,
+    verify_user,
+)
+from emulator.fido.gesture import Gesture, Given
+from emulator.fido.session import Permission
+from emulator.fido.state import AuthenticatorState, Running
+from emulator.fido.status import CtapError, CtapStatus
+
+CLIENT_DATA_HASH = 0x01
+RP = 0x02
+USER = 0x03
+PUB_KEY_CRED_PARAMS = 0x04
+EXCLUDE_LIST = 0x05
+EXTENSIONS = 0x06
+OPTIONS = 0x07
+PIN_UV_AUTH_PARAM = 0x08
+PIN_UV_AUTH_PROTOCOL = 0x09
+ENTERPRISE_ATTESTATION = 0x0A
+
+FMT = 0x01
+AUTH_DATA = 0x02
+ATT_STMT = 0x03
+
+CREDENTIAL_ID_LENGTH = 32
+MAX_USER_ID_LENGTH = 64
+ZERO_AAGUID = bytes(16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """§6.1, the parameters; ``algorithms`` are those of pubKeyCredParams, in their order."""
+
+    claim: Claim
+    rp_id_hash: bytes
+    user_id: bytes
+    user_name: str | None
+    user_display_name: str | None
+    algorithms: tuple[int, ...]
+    exclude_list: tuple[bytes, ...]
+    extensions: Mapping[Any, Any]
+    options: Options
+    enterprise_attestation: int | None
+
+    @classmethod
+    def parse(cls, data: Any) -> Request:
+        data = parameters(data)
+        client_data_hash = sized(required(data, CLIENT_DATA_HASH, bytes), 32, 32)
+        rp, user = required(data, RP, dict), required(data, USER, dict)
+        rp_id = required(rp, "id", str)
+        optional(rp, "name", str)
+        options = Options.parse(data, OPTIONS)
+        pin_uv_auth_param = optional(data, PIN_UV_AUTH_PARAM, bytes)
+        return cls(
+            claim=Claim(
+                permission=Permission.MC,
+                rp_id=rp_id,
+                client_data_hash=client_data_hash,
+                pin_uv_auth_param=pin_uv_auth_param,
+                pin_uv_auth_protocol=optional(data, PIN_UV_AUTH_PROTOCOL, int),
+                uv=options.uv is True and pin_uv_auth_param is None,  # Step 5.2
+            ),
+            rp_id_hash=sha256(rp_id.encode()).digest(),
+            user_id=sized(required(user, "id", bytes), 1, MAX_USER_ID_LENGTH),
+            user_name=optional(user, "name", str),
+            user_display_name=optional(user, "displayName", str),
+            algorithms=_algorithms(required(data, PUB_KEY_CRED_PARAMS, list)),
+            exclude_list=credential_ids(data, EXCLUDE_LIST) or (),
+            extensions=optional(data, EXTENSIONS, dict) or {},
+            options=options,
+            enterprise_attestation=optional(data, ENTERPRISE_ATTESTATION, int),
+        )
+
+
+def run(state: AuthenticatorState, request: Request, now: float) -> Running:
+    """§6.1.2. Step 4 makes the response; step 6 is for keys with alwaysUv, which no profile has."""
+    claim = request.claim
+    yield from answer_probe(state, claim)  # Step 1
+    check_protocol(state, claim)  # Step 2
+    algorithm = _choose_algorithm(state, request)  # Step 3
+    check_uv_option(state, claim)  # Step 5.3
+    _check_options(state, request)  # Steps 5.4 to 5.7
+    _refuse_without_verification(state, request)  # Steps 7 and 8
+    _refuse_enterprise_attestation(state, request)  # Step 9
+    extensions = CreationInput.parse(request.extensions, state.profile.extensions)
+    evidence = yield from verify_user(state, claim, now)  # Steps 10 and 11
+    yield from _check_exclude_list(state, request, evidence)  # Step 12
+    now = yield from confirm_presence(evidence)  # Steps 13 and 14
+    _check_room(state, request)  # Step 17.4
+    key = cose.generate(algorithm, state.random_bytes)  # Step 16
+    credential = _create(state, request, extensions, key, now)  # Steps 17 and 18
+    response = _attest(state, request, credential, key, evidence, extensions.outputs())  # Steps 15 and 19
+    if credential.discoverable:
+        state.store.put(credential)
+    return response
+
+
+def _algorithms(pub_key_cred_params: list[Any]) -> tuple[int, ...]:
+    """Step 3.1: every element is looked at, also those after the one that will be chosen."""
+    found = []
+    for element in pub_key_cred_params:
+        entry = typed(element, dict)
+        if not {"alg", "type"} <= entry.keys():
+            raise CtapError(CtapStatus.INVALID_CBOR)
+        alg = required(entry, "alg", int)
+        if required(entry, "type", str) == PUBLIC_KEY:
+            found.append(alg)
+    return tuple(found)
+
+
+def _choose_algorithm(state: AuthenticatorState, request: Request) -> Algorithm:
+    """Steps 3.1.3 and 3.2: the relying party's preference decides."""
+    supported = state.profile.algorithm_identifiers
+    for alg in request.algorithms:
+        if alg in supported:
+            return Algorithm(alg)
+    raise CtapError(CtapStatus.UNSUPPORTED_ALGORITHM)
+
+
+def _check_options(state: AuthenticatorState, request: Request) -> None:
+    if request.options.rk is not None and not state.profile.discoverable_credentials:
+        raise CtapError(CtapStatus.UNSUPPORTED_OPTION)
+    if request.options.up is False:
+        raise CtapError(CtapStatus.INVALID_OPTION)
+    limit = state.profile.max_credential_count_in_list
+    if state.profile.ctap21 and len(request.exclude_list) > limit:
+        raise CtapError(CtapStatus.LIMIT_EXCEEDED)
+
+
+def _refuse_without_verification(state: AuthenticatorState, request: Request) -> None:
+    """A protected key wants its user verified; makeCredUvNotRqd excepts non-discoverable credentials."""
+    if not state.protected or request.claim.uv or request.claim.pin_uv_auth_param is not None:
+        return
+    if state.profile.make_cred_uv_not_rqd and not request.options.rk:
+        return
+    pin_is_set = state.store.user_verification.pin_hash is not None
+    raise CtapError(CtapStatus.PUAT_REQUIRED if pin_is_set else CtapStatus.OPERATION_DENIED)
+
+
+def _refuse_enterprise_attestation(state: AuthenticatorState, request: Request) -> None:
+    """Step 9.1: no profile is capable of it; before CTAP 2.1 the parameter is not known."""
+    if request.enterprise_attestation is not None and state.profile.ctap21:
+        raise CtapError(CtapStatus.INVALID_PARAMETER)
+
+
+def _check_exclude_list(
+    state: AuthenticatorState, request: Request, evidence: Evidence
+) -> Generator[Gesture, Given, None]:
+    for credential_id in request.exclude_list:
+        credential = state.find(credential_id, request.rp_id_hash)
+        if credential is None or (credential.cred_protect == UV_REQUIRED and not evidence.uv):
+            continue
+        if not evidence.present:
+            yield Gesture.PRESENCE  # Step 12.1.4.2: given or not
+        raise CtapError(CtapStatus.CREDENTIAL_EXCLUDED)
+
+
+def _check_room(state: AuthenticatorState, request: Request) -> None:
+    if not request.options.rk or state.store.credential_count < state.profile.discoverable_credentials:
+        return
+    kept = state.store.credentials(request.rp_id_hash)
+    if all(credential.user_id != request.user_id for credential in kept):
+        raise CtapError(CtapStatus.KEY_STORE_FULL)
+
+
+def _create(
+    state: AuthenticatorState, request: Request, extensions: CreationInput, key: PrivateKey, now: float
+) -> Credential:
+    """The credential with its ID: discoverable ones are for the store, the others carry themselves."""
+    randoms: tuple[bytes | None, bytes | None] = (None, None)
+    if extensions.hmac_secret:
+        randoms = state.random_bytes(CRED_RANDOM_LENGTH), state.random_bytes(CRED_RANDOM_LENGTH)
+    credential = Credential(
+        private_key=key.to_bytes(),
+        algorithm=key.algorithm,
+        rp_id_hash=request.rp_id_hash,
+        rp_id=request.claim.rp_id,
+        user_id=request.user_id,
+        user_name=request.user_name,
+        user_display_name=request.user_display_name,
+        discoverable=request.options.rk is True,
+        cred_protect=extensions.cred_protect or UV_OPTIONAL,
+        cred_random_with_uv=randoms[0],
+        cred_random_without_uv=randoms[1],
+        created=int(now),
+    )
+    if credential.discoverable:
+        return replace(credential, credential_id=state.random_bytes(CREDENTIAL_ID_LENGTH))
+    return replace(credential, credential_id=wrap(credential, state.master_secret, state.random_bytes))
+
+
+def _attest(
+    state: AuthenticatorState,
+    request: Request,
+    credential: Credential,
+    key: PrivateKey,
+    evidence: Evidence,
+    outputs: dict[str, Any],
+) -> dict[int, Any]:
+    profile, client_data_hash, cose_key = state.profile, request.claim.client_data_hash, key.cose_key()
+    u2f = profile.attestation == "fido-u2f"
+    auth_data = authenticator_data(
+        request.rp_id_hash,
+        Flags.UP | (Flags.UV if evidence.uv else Flags(0)) | state.backup_flags,
+        state.store.sign_count,
+        AttestedCredentialData(
+            aaguid=ZERO_AAGUID if u2f else profile.aaguid,  # WebAuthn Level 3 §8.6
+            credential_id=credential.credential_id,
+            cose_key=cose_key,
+        ),
+        outputs,
+    )
+    match profile.attestation:
+        case "packed":
+            fmt, statement = "packed", state.attestation.packed_statement(auth_data, client_data_hash)
+        case "packed-self":
+            fmt, statement = "packed", self_statement(auth_data, client_data_hash, key)
+        case "fido-u2f":
+            fmt, statement = (
+                "fido-u2f",
+                state.attestation.u2f_statement(
+                    request.rp_id_hash, client_data_hash, credential.credential_id, cose_key
+                ),
+            )
+        case _:
+            fmt, statement = "none", {}
+    return {FMT: fmt, AUTH_DATA: auth_data, ATT_STMT: statement}
