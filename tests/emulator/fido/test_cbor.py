@@ -90,7 +90,7 @@ def test_a_message_changed_by_a_byte_is_refused_or_another_message(value: Any, d
         ("c001", "a tag"),
         ("c074323032362d30312d30315430303a30303a30305a", "a date"),
         ("c249010000000000000000", "a bignum"),
-        ("a1c2410100", "a bignum for a key"),
+        ("a1c24901000000000000000000", "a bignum for a key"),
         ("d9d9f700", "the tag that says CBOR"),
         ("f90000", "a half float"),
         ("fa47c35000", "a float"),
@@ -120,8 +120,9 @@ def test_null_is_a_value() -> None:
 
 def test_four_levels_decode_and_five_do_not() -> None:
     assert cbor.decode(bytes.fromhex("81a10181a10100")) == [{1: [{1: 0}]}]
-    with pytest.raises(CtapError):
-        cbor.decode(bytes.fromhex("81a10181a10180"))
+    for five in ("81a10181a10180", "81a10181a101a0"):
+        with pytest.raises(CtapError):
+            cbor.decode(bytes.fromhex(five))
     assert cbor.decode(bytes.fromhex("81a10181a10180"), max_depth=5) == [{1: [{1: []}]}]
 
 
@@ -131,9 +132,11 @@ def test_encoding_what_no_message_holds_is_our_own_mistake(value: object) -> Non
         cbor.encode(value)
 
 
-@pytest.mark.parametrize("value", [1 << 64, -(1 << 64) - 1, [[[[[]]]]], "\ud800", {"\ud800": 0}])
+@pytest.mark.parametrize(
+    "value", [1 << 64, -(1 << 64) - 1, {1 << 64: 0}, [[[[[]]]]], [[[[{}]]]], "\ud800", {"\ud800": 0}]
+)
 def test_encoding_what_does_not_fit_is_our_own_mistake(value: object) -> None:
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises((TypeError, UnicodeError)):
         cbor.encode(value)
 
 

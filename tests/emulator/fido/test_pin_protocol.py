@@ -151,6 +151,17 @@ def test_a_bad_platform_key_is_refused(
     assert refusal.value.status is CtapStatus.INVALID_PARAMETER, why
 
 
+@PROTOCOLS
+def test_a_point_cut_at_another_byte_is_refused(protocol: type[PinProtocolOne]) -> None:
+    key = protocol(random_bytes)
+    peer = key.public_key()
+    x, y = peer[-2], peer[-3]
+    assert isinstance(x, bytes)
+    assert isinstance(y, bytes)
+    with pytest.raises(CtapError):
+        key.decapsulate(peer | {-2: x[:31], -3: x[31:] + y})
+
+
 @pytest.mark.parametrize(
     ("protocol", "lengths"), [(PinProtocolOne, [1, 15, 17, 33]), (PinProtocolTwo, [0, 1, 15, 17, 33])]
 )
