@@ -1,17 +1,30 @@
 from __future__ import annotations
 
 from threading import Event
+from typing import Any
 
 import pytest
+from fido2.client import DefaultClientDataCollector, Fido2Client
 from fido2.ctap import STATUS, CtapError
-from fido2.ctap2 import Ctap2
+from fido2.ctap1 import APDU, ApduError, Ctap1
+from fido2.ctap2 import AttestationResponse, ClientPin, Ctap2
 from fido2.hid import CAPABILITY, CTAPHID
+from fido2.server import Fido2Server
+from fido2.webauthn import (
+    PublicKeyCredentialRpEntity,
+    PublicKeyCredentialUserEntity,
+    UserVerificationRequirement,
+)
 
 from emulator.clock import ManualClock
 from emulator.fido.ctaphid import encode_message
 from harness.devices.emulated import EmulatedKey, KeySilentError
 
 BROADCAST_CID = 0xFFFFFFFF
+CLIENT_DATA_HASH = b"c" * 32
+APPLICATION = b"a" * 32
+DISCOURAGED = UserVerificationRequirement.DISCOURAGED
+ES256 = {"type": "public-key", "alg": -7}
 
 
 def test_stock_client_opens_the_key_and_reads_what_it_is() -> None:
@@ -80,6 +93,97 @@ def test_cancel_by_event_is_exact() -> None:
     assert refused.value.code == CtapError.ERR.KEEPALIVE_CANCEL
     assert clock() == pytest.approx(1000.1)
     assert key.open().ping(b"x") == b"x"
+
+
+def make_credential(key: EmulatedKey, **more: Any) -> AttestationResponse:
+    rp, user = {"id": "example.com", "name": "Example"}, {"id": b"alice", "name": "alice"}
+    return Ctap2(key).make_credential(CLIENT_DATA_HASH, rp, user, [ES256], **more)
+
+
+def test_credential_made_after_a_touch_signs_for_the_stock_client() -> None:
+    clock = ManualClock(1000.0)
+    key = EmulatedKey(clock=clock, seed=1, touch=2.0)
+    made = make_credential(key)
+    assert clock() == 1002.0
+    assert made.auth_data.is_user_present()
+    data = made.auth_data.credential_data
+    assert data is not None
+    allowed = [{"type": "public-key", "id": data.credential_id}]
+    assertion = Ctap2(key).get_assertion("example.com", CLIENT_DATA_HASH, allowed)
+    assert clock() == 1004.0
+    assertion.verify(CLIENT_DATA_HASH, data.public_key)
+
+
+def test_built_in_verification_is_waited_for_as_the_touch_is() -> None:
+    clock = ManualClock(1000.0)
+    key = EmulatedKey("passkey", clock=clock, seed=1, uv=5.0)
+    token = ClientPin(Ctap2(key)).get_uv_token(ClientPin.PERMISSION.MAKE_CREDENTIAL, "example.com")
+    assert len(token) == 32
+    assert clock() == 1005.0
+
+
+@pytest.mark.parametrize("ending", ["time-out", "cancel", "power cycle"])
+def test_credential_not_touched_for_is_not_made(ending: str) -> None:
+    key = EmulatedKey(seed=1, touch="by call")
+    free = Ctap2(key).get_info().remaining_disc_creds
+    end = Event()
+    do = {
+        "time-out": lambda _: None,
+        "cancel": lambda _: end.set(),
+        "power cycle": lambda _: key.power_cycle(),
+    }
+    with pytest.raises((CtapError, KeySilentError)):
+        make_credential(key, options={"rk": True}, event=end, on_keepalive=do[ending])
+    assert Ctap2(key).get_info().remaining_disc_creds == free
+    key.security_key.touch_policy = "always"
+    make_credential(key, options={"rk": True})
+    assert Ctap2(key).get_info().remaining_disc_creds == free - 1
+
+
+def test_reset_is_for_the_first_ten_seconds_after_power_on() -> None:
+    key = EmulatedKey(seed=1)
+    ctap2 = Ctap2(key)
+    key.clock.advance(11)
+    with pytest.raises(CtapError) as refused:
+        ctap2.reset()
+    assert refused.value.code == CtapError.ERR.NOT_ALLOWED
+    key.power_cycle()
+    ctap2.reset()
+
+
+def test_u2f_platform_that_polls_is_touched_in_the_worlds_time() -> None:
+    clock = ManualClock(1000.0)
+    ctap1 = Ctap1(EmulatedKey("u2f-only", clock=clock, seed=1, touch=1.0))
+    for _ in range(4):
+        with pytest.raises(ApduError) as refused:
+            ctap1.register(CLIENT_DATA_HASH, APPLICATION)
+        assert refused.value.code == APDU.USE_NOT_SATISFIED
+    ctap1.register(CLIENT_DATA_HASH, APPLICATION).verify(APPLICATION, CLIENT_DATA_HASH)
+    assert clock() == 1001.0
+
+
+@pytest.mark.parametrize("profile", ["ctap21", "u2f-only"])
+def test_whole_ceremonies_of_the_stock_client_succeed(profile: str) -> None:
+    key = EmulatedKey(profile, seed=1)
+    client = Fido2Client(key, DefaultClientDataCollector("https://example.com"))
+    server = Fido2Server(PublicKeyCredentialRpEntity(name="Example", id="example.com"), attestation="direct")
+    options, state = server.register_begin(
+        PublicKeyCredentialUserEntity(name="alice", id=b"alice"), user_verification=DISCOURAGED
+    )
+    registered = server.register_complete(state, client.make_credential(options.public_key))
+    assert registered.credential_data is not None
+    request, state = server.authenticate_begin([registered.credential_data], DISCOURAGED)
+    response = client.get_assertion(request.public_key).get_response(0)
+    server.authenticate_complete(state, [registered.credential_data], response)
+
+
+def test_same_seed_makes_the_same_key_bit_for_bit() -> None:
+    made = [bytes(make_credential(EmulatedKey(seed=seed)).auth_data) for seed in (7, 7, 8)]
+    assert made[0] == made[1] != made[2]
+
+
+def test_keys_without_a_seed_differ() -> None:
+    assert make_credential(EmulatedKey()).auth_data != make_credential(EmulatedKey()).auth_data
 
 
 def test_power_cycle_keeps_the_key_and_drops_other_channels() -> None:
