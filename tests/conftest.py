@@ -6,6 +6,11 @@ import os
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, not about us.
+settings.register_profile("keyrig", deadline=None)
+settings.load_profile("keyrig")
 
 
 @pytest.fixture(scope="session")
