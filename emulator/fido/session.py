@@ -1,12 +1,14 @@
-"""What a power cycle forgets: key agreement keys, the pinUvAuthToken, PIN mismatches, half-read answers."""
+"""What a power cycle forgets: key agreement keys, tokens, PIN mismatches, half-read answers, keys at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
+from functools import lru_cache
 from typing import Any
 
+from emulator.fido import cose
 from emulator.fido.credential import Credential
 from emulator.fido.pin_protocol import PinProtocolOne, PinProtocolTwo
 
@@ -14,6 +16,10 @@ INITIAL_USAGE_TIME_LIMIT = 30.0
 USER_PRESENT_TIME_LIMIT = 30.0
 MAX_USAGE_TIME_PERIOD = 600.0
 """Seconds, over USB (CTAP 2.3 §6.5.2.1)."""
+
+
+KEYS_AT_HAND = 16
+"""Private keys, the last ones used, that need not be loaded again."""
 
 
 class Permission(IntFlag):
@@ -85,3 +91,4 @@ class Session:
         self.token: PinUvAuthToken | None = None
         self.pin_mismatches = 0
         self.remembered: RememberedAssertions | None = None
+        self.load_key = lru_cache(maxsize=KEYS_AT_HAND)(cose.load)

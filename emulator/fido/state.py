@@ -16,6 +16,14 @@ from emulator.store import CredentialStore, UserVerificationState
 
 MASTER_SECRET_LENGTH = 32
 
+# By user presence, user verification and backup (WebAuthn Level 3 §6.1, §6.1.3).
+_FLAGS = {
+    (up, uv, synced): Flags(up * Flags.UP | uv * Flags.UV | synced * (Flags.BE | Flags.BS))
+    for up in (False, True)
+    for uv in (False, True)
+    for synced in (False, True)
+}
+
 Running = Generator[Gesture, Given, dict[int, Any] | None]
 """A CTAP2 command under way: yields the gestures it waits for, returns the members of its response."""
 
@@ -42,10 +50,9 @@ class AuthenticatorState:
         """Whether some form of user verification is set up (CTAP 2.3 §6.1.2, "protected by")."""
         return self.profile.built_in_uv or self.store.user_verification.pin_hash is not None
 
-    @property
-    def backup_flags(self) -> Flags:
-        """BE and BS of every credential of a key that backs them up (WebAuthn Level 3 §6.1.3)."""
-        return Flags.BE | Flags.BS if self.profile.synced else Flags(0)
+    def flags(self, *, up: bool, uv: bool) -> Flags:
+        """Authenticator data's flags of the user; BE and BS too where credentials are backed up."""
+        return _FLAGS[up, uv, self.profile.synced]
 
     def initialize(self) -> None:
         """Put the store into the state it leaves the factory in."""

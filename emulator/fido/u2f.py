@@ -117,7 +117,7 @@ def authenticate(state: AuthenticatorState, request: AuthenticationRequest) -> C
         case _:
             assert_never(request.control)
     count = bytes((presence,)) + state.next_sign_count().to_bytes(4, "big")
-    key = cose.load(credential.algorithm, credential.private_key)
+    key = state.session.load_key(credential.algorithm, credential.private_key)
     return count + key.sign(request.application + count + request.challenge)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from emulator.fido import cose
-from emulator.fido.authdata import Flags, authenticator_data
+from emulator.fido.authdata import authenticator_data
 from emulator.fido.credential import Credential
 from emulator.fido.ctap2.extensions import HmacSecretInput, Salts, usable
 from emulator.fido.ctap2.parameters import (
@@ -97,14 +96,10 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     applicable = _locate(state, request, uv=evidence.uv)  # Step 7
     now = (yield from confirm_presence(evidence)) if up else evidence.now  # Steps 8 and 9
     salts = extension.open(state) if extension is not None else None  # Step 10
-    flags = (
-        (Flags.UP if up or evidence.up else Flags(0))
-        | (Flags.UV if evidence.uv else Flags(0))
-        | state.backup_flags
-    )
+    up = up or evidence.up
 
     def answer(credential: Credential) -> dict[int, Any]:
-        return _answer(state, request, credential, flags, salts)
+        return _answer(state, request, credential, up=up, uv=evidence.uv, salts=salts)
 
     response = answer(applicable[0])  # Steps 11 to 13
     _remember(state, response, applicable, answer, now)  # Step 12.2
@@ -150,13 +145,20 @@ def _locate(state: AuthenticatorState, request: Request, *, uv: bool) -> Sequenc
 
 
 def _answer(
-    state: AuthenticatorState, request: Request, credential: Credential, flags: Flags, salts: Salts | None
+    state: AuthenticatorState,
+    request: Request,
+    credential: Credential,
+    *,
+    up: bool,
+    uv: bool,
+    salts: Salts | None,
 ) -> dict[int, Any]:
     """Steps 12.3 and 13: one credential's assertion."""
-    uv = Flags.UV in flags
     outputs = salts.outputs(credential, uv=uv, random_bytes=state.random_bytes) if salts is not None else None
-    key = cose.load(credential.algorithm, credential.private_key)
-    auth_data = authenticator_data(request.rp_id_hash, flags, state.next_sign_count(), extensions=outputs)
+    key = state.session.load_key(credential.algorithm, credential.private_key)
+    auth_data = authenticator_data(
+        request.rp_id_hash, state.flags(up=up, uv=uv), state.next_sign_count(), extensions=outputs
+    )
     response: dict[int, Any] = {
         CREDENTIAL: {"id": credential.credential_id, "type": PUBLIC_KEY},
         AUTH_DATA: auth_data,

@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator.fido import cose
 from emulator.fido.attestation import self_statement
-from emulator.fido.authdata import AttestedCredentialData, Flags, authenticator_data
+from emulator.fido.authdata import AttestedCredentialData, authenticator_data
 from emulator.fido.cose import Algorithm, PrivateKey
 from emulator.fido.credential import CRED_RANDOM_LENGTH, Credential, wrap
 from emulator.fido.ctap2.extensions import UV_OPTIONAL, UV_REQUIRED, CreationInput
@@ -231,7 +231,7 @@ def _attest(
     u2f = profile.attestation == "fido-u2f"
     auth_data = authenticator_data(
         request.rp_id_hash,
-        Flags.UP | (Flags.UV if evidence.uv else Flags(0)) | state.backup_flags,
+        state.flags(up=True, uv=evidence.uv),
         state.store.sign_count,
         AttestedCredentialData(
             aaguid=ZERO_AAGUID if u2f else profile.aaguid,  # WebAuthn Level 3 §8.6

@@ -4,35 +4,98 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from fido2.ctap import CtapDevice
-from fido2.ctap2 import Ctap2
+from fido2.ctap2 import ClientPin, Ctap2
+from fido2.ctap2.pin import PinProtocolV1, PinProtocolV2
 from fido2.hid import CAPABILITY, CTAPHID
+from fido2.webauthn import AuthenticatorData
 
 from emulator.fido import cbor
 from emulator.fido.authenticator import Authenticator
-from emulator.fido.gesture import Gesture, Given
+from emulator.fido.gesture import Command, Gesture, Given
 from emulator.fido.status import CtapStatus
 from emulator.profile import Profile
 from emulator.store import CredentialStore, MemoryStore, Snapshot
 
 POWER_UP = 1000.0
+PIN = "1234"
+RP_ID = "example.com"
+PROTOCOLS = {1: PinProtocolV1(), 2: PinProtocolV2()}
+CLIENT_DATA_HASH = sha256(b"client data").digest()
+
+
+def creation(
+    *,
+    rp_id: str = RP_ID,
+    user_id: bytes = b"alice",
+    algorithms: Sequence[int] = (-7,),
+    exclude: Sequence[bytes] | None = None,
+    extensions: dict | None = None,
+    token: bytes | None = None,
+    protocol: int = 2,
+    **options: bool,
+) -> dict:
+    """The parameters of a makeCredential."""
+    given = {
+        0x01: CLIENT_DATA_HASH,
+        0x02: {"id": rp_id, "name": "Example"},
+        0x03: {"id": user_id, "name": "a name", "displayName": "A Name"},
+        0x04: [{"type": "public-key", "alg": alg} for alg in algorithms],
+        0x05: exclude and descriptors(exclude),
+        0x06: extensions,
+        0x07: options,
+    }
+    if token is not None:
+        given |= {0x08: PROTOCOLS[protocol].authenticate(token, CLIENT_DATA_HASH), 0x09: protocol}
+    return {key: value for key, value in given.items() if value}
+
+
+def assertion(
+    *,
+    rp_id: str = RP_ID,
+    allow: Sequence[bytes] | None = None,
+    extensions: dict | None = None,
+    token: bytes | None = None,
+    protocol: int = 2,
+    **options: bool,
+) -> dict:
+    """The parameters of a getAssertion."""
+    given = {
+        0x01: rp_id,
+        0x02: CLIENT_DATA_HASH,
+        0x03: allow and descriptors(allow),
+        0x04: extensions,
+        0x05: options,
+    }
+    if token is not None:
+        given |= {0x06: PROTOCOLS[protocol].authenticate(token, CLIENT_DATA_HASH), 0x07: protocol}
+    return {key: value for key, value in given.items() if value}
+
+
+def descriptors(ids: Sequence[bytes]) -> list[dict]:
+    return [{"type": "public-key", "id": credential_id} for credential_id in ids]
 
 
 class Key(CtapDevice):
-    """An authenticator whose user touches it at once, ``touch_delay`` seconds after being asked.
+    """An authenticator whose user touches it ``touch_delay`` seconds after being asked, or ``declines``.
 
     ``fingers`` is what the sensor will say of the next fingers (recognised by default); ``asked`` records
     the gestures that were waited for; ``transcript`` all that went in and out.
     """
 
+    creation = staticmethod(creation)
+    assertion = staticmethod(assertion)
+
     def __init__(self, profile: Profile | str, seed: int = 0, store: CredentialStore | None = None) -> None:
         self.profile = Profile.load(profile) if isinstance(profile, str) else profile
         self.now = POWER_UP
         self.touch_delay = 0.0
+        self.declines = False
         self.fingers: deque[bool] = deque()
         self.asked: list[Gesture] = []
         self.transcript: list[bytes] = []
@@ -50,7 +113,8 @@ class Key(CtapDevice):
             while True:
                 self.asked.append(gesture)
                 self.now += self.touch_delay
-                accepted = gesture is Gesture.PRESENCE or not self.fingers or self.fingers.popleft()
+                finger = gesture is Gesture.VERIFICATION and self.fingers
+                accepted = self.fingers.popleft() if finger else not self.declines
                 gesture = command.send(Given(now=self.now, accepted=accepted))
         except StopIteration as stop:
             return bytes(stop.value)
@@ -72,6 +136,40 @@ class Key(CtapDevice):
         data = b"" if parameters is None else cbor.encode(parameters)
         answer = self.send(bytes((code,)) + data)
         return CtapStatus(answer[0]), cbor.decode(answer[1:]) if answer[1:] else None
+
+    def waiting(self, code: int, parameters: dict | None = None) -> Command:
+        """A CTAP2 command that has asked for a gesture and still waits for it."""
+        data = b"" if parameters is None else cbor.encode(parameters)
+        command = self.authenticator.cbor(bytes((code,)) + data, self.now)
+        self.asked.append(next(command))
+        return command
+
+    def make(self, parameters: dict | None = None, **given: Any) -> tuple[CtapStatus, Any]:
+        """makeCredential for ``creation(**given)``, with ``parameters`` put over it."""
+        return self.command(0x01, creation(**given) | (parameters or {}))
+
+    def made(self, **given: Any) -> AuthenticatorData:
+        """The authenticator data of a makeCredential that succeeds."""
+        status, response = self.make(**given)
+        assert status == CtapStatus.SUCCESS
+        return AuthenticatorData(response[2])
+
+    def get(self, parameters: dict | None = None, **given: Any) -> tuple[CtapStatus, Any]:
+        """getAssertion for ``assertion(**given)``, with ``parameters`` put over it."""
+        return self.command(0x02, assertion(**given) | (parameters or {}))
+
+    def got(self, **given: Any) -> AuthenticatorData:
+        """The authenticator data of a getAssertion that succeeds."""
+        status, response = self.get(**given)
+        assert status == CtapStatus.SUCCESS
+        return AuthenticatorData(response[2])
+
+    def set_pin(self, pin: str = PIN) -> None:
+        ClientPin(Ctap2(self)).set_pin(pin)
+
+    def token(self, permissions: int = 3, rp_id: str | None = RP_ID, pin: str = PIN) -> bytes:
+        """A pinUvAuthToken of the preferred protocol, by PIN."""
+        return ClientPin(Ctap2(self)).get_pin_token(pin, ClientPin.PERMISSION(permissions), rp_id)
 
     def power_cycle(self) -> None:
         self.authenticator.power_cycle(self.now)

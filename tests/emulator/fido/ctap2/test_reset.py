@@ -43,7 +43,6 @@ def test_reset_does_not_begin_its_own_time_anew(key, ctap2: Ctap2) -> None:
 
 def test_a_reset_abandoned_while_it_waits_changes_nothing(key) -> None:
     before = key.snapshot()
-    command = key.authenticator.cbor(bytes((CtapCommand.RESET,)), key.now)
-    assert next(command) is Gesture.PRESENCE
-    command.close()
+    key.waiting(CtapCommand.RESET).close()
+    assert key.asked == [Gesture.PRESENCE]
     assert key.snapshot() == before
