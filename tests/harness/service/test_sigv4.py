@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -119,10 +120,17 @@ def test_what_botocore_signs_verifies(
     assert (signer.region, signer.service) == (region, service)
 
 
-def test_a_request_dated_by_the_date_header_verifies() -> None:
-    request = sign(headers={"Date": "to be set by botocore"})
-    assert request.values("x-amz-date") == []
-    assert verify(request).access_key_id == KEY_ID
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_a_request_dated_by_the_date_header_verifies_in_any_zone(
+    zone: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(time.tzset)
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", zone)
+        time.tzset()
+        signed = sign(headers={"Date": "to be set by botocore"})
+        assert signed.values("x-amz-date") == []
+        assert verify(signed).access_key_id == KEY_ID
 
 
 @given(data=st.data())

@@ -1,0 +1,143 @@
+"""The IAM and STS Query API over HTTP: POST / with a signed form, answered in XML.
+
+A request's signature is judged by the machine's clock, as SDKs sign with it; whatever MFA decides is judged
+inside identity, by the world's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from botocore import xform_name
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from emulator.clock import Clock, SystemClock
+from harness.service import sigv4
+from harness.service.errors import (
+    AwsError,
+    MalformedQueryString,
+    MissingAction,
+    NotImplementedHere,
+    RequestEntityTooLarge,
+    ServiceFailure,
+)
+from harness.service.identity import Identity
+from harness.service.model import Caller
+from harness.service.operations import OPERATIONS
+from harness.service.query_protocol import (
+    FAULT_NAMESPACE,
+    error_xml,
+    find_operation,
+    parse_parameters,
+    response_xml,
+    service_model,
+)
+from harness.service.sigv4 import HttpRequest
+
+MAX_BODY = 1 << 20  # bytes: the longest policy document (131 072 characters) percent-encoded, and room
+MAX_FIELDS = 1000
+
+_log = logging.getLogger(__name__)
+
+
+def api_endpoint(identity: Identity, *, signature_clock: Clock | None = None) -> ASGIApp:
+    """The API as an ASGI application. ``signature_clock`` judges signatures; by default the machine's."""
+    return _Endpoint(identity, signature_clock or SystemClock())
+
+
+class _Endpoint:
+    def __init__(self, identity: Identity, signature_clock: Clock) -> None:
+        self._identity = identity
+        self._signature_clock = signature_clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = str(uuid.uuid4())
+        request = Request(scope, receive)
+        try:
+            body = await _read_body(request)
+        except ClientDisconnect:
+            return
+        except RequestEntityTooLarge as error:
+            status, xml = error.http_status, error_xml(error, FAULT_NAMESPACE, request_id)
+        else:
+            # Verbs hash passwords and wait for the store: not on the event loop.
+            signed = HttpRequest(
+                method=request.method,
+                path=scope.get("raw_path") or request.url.path.encode(),
+                query=scope["query_string"],
+                headers=tuple(scope["headers"]),
+                body=body,
+            )
+            status, xml = await run_in_threadpool(self._answer, signed, request_id)
+        response = Response(xml, status, {"x-amzn-RequestId": request_id}, "text/xml")
+        await response(scope, receive, send)
+
+    def _answer(self, request: HttpRequest, request_id: str) -> tuple[int, bytes]:
+        """The status and body for ``request``; the one place where errors become XML."""
+        namespace = FAULT_NAMESPACE
+        try:
+            signer = sigv4.verify(
+                request,
+                secret_of=self._identity.secret_of_access_key,
+                services=OPERATIONS.keys(),
+                now=self._signature_clock(),
+            )
+            namespace = service_model(signer.service).metadata["xmlNamespace"]
+            caller = self._identity.caller_for_access_key(signer.access_key_id, signer.session_token)
+            return 200, self._perform(signer.service, caller, _parse_form(request.body), request_id)
+        except AwsError as error:
+            return error.http_status, error_xml(error, namespace, request_id)
+        except Exception:
+            _log.exception("request %s failed", request_id)
+            failure = ServiceFailure()
+            return failure.http_status, error_xml(failure, namespace, request_id)
+
+    def _perform(self, service: str, caller: Caller, form: Mapping[str, str], request_id: str) -> bytes:
+        if not form.get("Action"):
+            raise MissingAction("The request must contain the parameter Action")
+        model = find_operation(service_model(service), form["Action"], form.get("Version"))
+        operation = OPERATIONS[service].get(model.name)
+        if operation is None:
+            raise NotImplementedHere(
+                f"{model.name} is an operation of AWS that this emulator does not implement."
+            )
+        arguments: dict[str, Any] = {}
+        for name, value in parse_parameters(model, form).items():
+            arguments[xform_name(name)] = value
+            if xform_name(name) not in inspect.signature(operation).parameters:
+                raise NotImplementedHere(
+                    f"This emulator does not implement the parameter {name} of {model.name}."
+                )
+        result = operation(self._identity, caller, **arguments)
+        return response_xml(model, result or {}, request_id)
+
+
+async def _read_body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise RequestEntityTooLarge(f"The request is longer than {MAX_BODY} bytes.")
+    return body
+
+
+def _parse_form(body: bytes) -> dict[str, str]:
+    """The fields of a form, each once; MalformedQueryString says what cannot be read."""
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise MalformedQueryString(
+            f"The body is not a form in UTF-8 of at most {MAX_FIELDS} fields."
+        ) from error
+    form = dict(fields)
+    if len(form) != len(fields):
+        raise MalformedQueryString("The body has the same parameter twice.")
+    return form
