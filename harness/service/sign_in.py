@@ -54,6 +54,10 @@ class SessionEnded(Exception):  # noqa: N818
         super().__init__("Your session has ended. Sign in again.")
 
 
+# Whoever signs in under a name that does not exist.
+_NOBODY = User(account_id="", name="", user_id="", created_at=0.0)
+
+
 class SignIn:
     """The verbs of signing in. Sessions are the world's clock's; ids are bearer secrets, for a cookie."""
 
@@ -102,10 +106,10 @@ class SignIn:
         # Outside any transaction, for it takes long; and as long for a user that does not exist.
         password_hash = None if claimed is None else claimed.password_hash
         right = self._environment.passwords.check(password_hash, password)
+        with self._environment.store.transaction() as transaction:
+            session = self._judge_password(transaction, claimed or _NOBODY, right)
         if claimed is None:
             raise SignInFailed
-        with self._environment.store.transaction() as transaction:
-            session = self._judge_password(transaction, claimed, right)
         if session is None:
             self._console_login(claimed, refused=True)
             raise SignInFailed
@@ -115,7 +119,12 @@ class SignIn:
 
     def _judge_password(self, transaction: Transaction, claimed: User, right: bool) -> SignInSession | None:
         user = transaction.get(User, claimed.key)
-        if user is None or user.password_hash != claimed.password_hash:
+        if user is None:
+            # Write as much as for a user who exists, so that time does not tell them apart.
+            clear_refusals(transaction, claimed, "password")
+            count_refusal(self._environment, transaction, claimed, "password")
+            return None
+        if user.password_hash != claimed.password_hash:
             return None
         if locked_out(self._environment, transaction, user, "password"):
             return None
@@ -125,6 +134,7 @@ class SignIn:
         clear_refusals(transaction, user, "password")
         now = self._environment.clock()
         transaction.put(replace(user, password_last_used_at=now))
+        self._forget_ended(transaction, user)
         if not devices_of(transaction, user):
             return self._signed_in(transaction, user)
         session = AwaitingMfa(
@@ -304,6 +314,17 @@ class SignIn:
         if session is None or self._environment.clock() >= session.expires_at:
             raise SessionEnded
         return session
+
+    def _forget_ended(self, transaction: Transaction, user: User) -> None:
+        now = self._environment.clock()
+        owner = {"account_id": user.account_id, "user_name": user.name}
+        sessions: list[SignInSession] = [
+            *transaction.list(AwaitingMfa, **owner),
+            *transaction.list(SignedIn, **owner),
+        ]
+        for session in sessions:
+            if now >= session.expires_at:
+                transaction.delete(session)
 
     def _find(self, transaction: Transaction, session_id: str) -> SignInSession | None:
         key = session_key(session_id)

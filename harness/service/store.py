@@ -6,26 +6,19 @@ decides and writes inside one is atomic.
 
 from __future__ import annotations
 
-import os
-import secrets
 import sqlite3
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from harness.service.model import Record
 from harness.service.record_codec import decode, encode
+from harness.service.seal import Seal, SealError, key_path, open_sealed_file
 
 R = TypeVar("R", bound=Record)
 
-_NONCE_BYTES = 12  # NIST SP 800-38D §8.2
-_KEY_BYTES = 32
 _APPLICATION_ID = 0x6B657972  # "keyr"
 _SCHEMA_VERSION = 1
 _BUSY_TIMEOUT_S = 10.0
@@ -137,13 +130,14 @@ class SqliteStore:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._one_at_a_time = _OneAtATime()
-        key = _open_key(self._path)
-        self._seal = _Seal(key)
         try:
+            self._seal = open_sealed_file(self._path)
             self._connection = sqlite3.connect(
                 self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             self._prepare()
+        except SealError as error:
+            raise StoreError(str(error)) from error
         except sqlite3.Error as error:
             raise _store_error(self._path, error) from error
 
@@ -177,13 +171,13 @@ class SqliteStore:
         if version != _SCHEMA_VERSION:
             raise StoreError(f"{self._path} has layout {version}, not {_SCHEMA_VERSION}; start a new file")
         if (verdict := sql("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise StoreError(f"{self._path} is damaged ({verdict}); {_MEND}")
+            raise StoreError(f"{self._path} is damaged ({' '.join(verdict.split())}); {_MEND}")
         sql("PRAGMA journal_mode=WAL")
         sql("PRAGMA synchronous=FULL")  # an acknowledged change survives a power cut
         (check,) = sql("SELECT sealed FROM key_check").fetchone()
         if self._seal.open(check, "key_check") is None:
             raise StoreError(
-                f"{_key_path(self._path)} is not the key of {self._path}; put the right key file beside it"
+                f"{key_path(self._path)} is not the key of {self._path}; put the right key file beside it"
             )
 
     def _lay_out(self) -> None:
@@ -202,7 +196,7 @@ class SqliteStore:
 
 
 class _SqliteTransaction:
-    def __init__(self, connection: sqlite3.Connection, seal: _Seal, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, seal: Seal, path: Path) -> None:
         self._sql = connection.execute
         self._seal = seal
         self._path = path
@@ -240,60 +234,10 @@ class _SqliteTransaction:
         data = self._seal.open(sealed, kind.__name__, key, account_id, user_name)
         if data is None:
             raise StoreError(f"{self._path}: the row of {kind.__name__} {key} has been altered; {_MEND}")
-        return decode(kind, data)
-
-
-class _Seal:
-    """AES-256-GCM; the associated data names what is sealed."""
-
-    def __init__(self, key: bytes) -> None:
-        self._aead = AESGCM(key)
-
-    def close(self, data: bytes, *names: str | None) -> bytes:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._aead.encrypt(nonce, data, encode(names))
-
-    def open(self, sealed: bytes, *names: str | None) -> bytes | None:
-        """What was sealed under these names, or ``None`` if nothing was, not with this key."""
         try:
-            return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], encode(names))
-        except (InvalidTag, ValueError):
-            return None
-
-
-def _key_path(path: Path) -> Path:
-    return path.with_name(path.name + ".key")
-
-
-def _open_key(path: Path) -> bytes:
-    """The key of the store at ``path``; a new store, file and key, where there is none."""
-    key_path = _key_path(path)
-    try:
-        if path.is_dir():
-            raise StoreError(f"{path} is a directory; give the path of a file")
-        if not path.exists():
-            if key_path.exists():
-                raise StoreError(
-                    f"{key_path} is the key of a store that is gone; restore that or remove this"
-                )
-            _create(key_path, secrets.token_bytes(_KEY_BYTES))
-            _create(path, b"")
-        if not key_path.exists():
-            raise StoreError(f"{path} cannot be read without its key; put {key_path.name} beside it")
-        for private in (path, key_path):
-            if stat.S_IMODE(private.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
-                raise StoreError(f"others can read {private}; run chmod 600 on it")
-        key = key_path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot open the store {path}: {error.strerror or error}") from error
-    if len(key) != _KEY_BYTES:
-        raise StoreError(f"{key_path} is not a key file: it has {len(key)} bytes, not {_KEY_BYTES}")
-    return key
-
-
-def _create(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+            return decode(kind, data)
+        except ValueError as error:
+            raise StoreError(f"{self._path}: {error}; it was written by another version of keyrig") from error
 
 
 def _store_error(path: Path, error: sqlite3.Error) -> StoreError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cbor2
@@ -24,6 +24,7 @@ from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
+    AttestationFormat,
     AuthenticatorSelectionCriteria,
     AuthenticatorTransport,
     CredentialDeviceType,
@@ -61,7 +62,7 @@ class Expectations:
     rp_id: str
     origins: tuple[str, ...]
     user_handle: bytes
-    profile: ServiceProfile
+    profile: ServiceProfile = field(repr=False)
 
     @property
     def _challenge_fault(self) -> str | None:
@@ -157,13 +158,14 @@ def check_registration(response_json: str, expectations: Expectations) -> Regist
             require_user_verification=profile.user_verification == "required",
             supported_pub_key_algs=_algorithms(profile),
         )
+        attestation_format = AttestationFormat(verified.fmt).value
         cross_origin = _is_cross_origin(response.response.client_data_json)
     except _NOT_A_RESPONSE as error:
         return Refused(diagnosis=_diagnosis(error))
     if cross_origin:
         return Refused(diagnosis="the ceremony ran in a frame of another origin")
-    if verified.fmt.value not in profile.attestation_formats:
-        return Refused(diagnosis=f"attestation format {verified.fmt.value} is not accepted")
+    if attestation_format not in profile.attestation_formats:
+        return Refused(diagnosis=f"attestation format {attestation_format} is not accepted")
     if len(verified.credential_id) > _MAX_CREDENTIAL_ID:
         return Refused(diagnosis=f"a credential ID of {len(verified.credential_id)} bytes is too long")
     return Registered(
@@ -171,7 +173,7 @@ def check_registration(response_json: str, expectations: Expectations) -> Regist
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         aaguid=verified.aaguid,
-        attestation_format=verified.fmt.value,
+        attestation_format=attestation_format,
         transports=tuple(transport.value for transport in response.response.transports or ()),
         backup_eligible=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
         backed_up=verified.credential_backed_up,
