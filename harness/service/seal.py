@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import stat
@@ -9,8 +10,6 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from harness.service.record_codec import encode
 
 _NONCE_BYTES = 12  # NIST SP 800-38D §8.2
 _KEY_BYTES = 32
@@ -29,14 +28,18 @@ class Seal:
     def close(self, data: bytes, *names: str | None) -> bytes:
         """The data sealed: nonce, ciphertext and tag."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._aead.encrypt(nonce, data, encode(names))
+        return nonce + self._aead.encrypt(nonce, data, _associated(names))
 
     def open(self, sealed: bytes, *names: str | None) -> bytes | None:
         """What was sealed under these names, or ``None`` if nothing was, not with this key."""
         try:
-            return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], encode(names))
+            return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _associated(names))
         except (InvalidTag, ValueError):
             return None
+
+
+def _associated(names: tuple[str | None, ...]) -> bytes:
+    return json.dumps(names).encode()
 
 
 def key_path(path: Path) -> Path:
