@@ -43,6 +43,19 @@ class Commands(Protocol):
     def power_cycle(self, now: float) -> None: ...
 
 
+class Observer(Protocol):
+    """Hears of every request that came in packets or as an APDU; it must not call the key it hears of."""
+
+    def started(self, request: Request) -> None:
+        """The request is whole and begins to run."""
+
+    def waiting(self, request: Request, gesture: Gesture) -> None:
+        """It waits for a gesture; one of U2F is answered at once all the same, and asked again."""
+
+    def answered(self, request: Request, answer: bytes | None) -> None:
+        """It is over; ``None`` when it was abandoned: INIT on its channel, or a power cycle."""
+
+
 class NobodyAtTheKey(RuntimeError):  # noqa: N818  # the state of things, not a fault of the key
     """A direct command waits for a gesture that only a later call could make."""
 
@@ -51,6 +64,7 @@ class NobodyAtTheKey(RuntimeError):  # noqa: N818  # the state of things, not a 
 class _Waiting:
     """A CBOR command that waits for a gesture; times are seconds."""
 
+    request: Request
     command: Command = field(repr=False)
     started: float
     asked: float
@@ -105,7 +119,8 @@ class SecurityKey:
 
     A CTAP2 command waits for each gesture as long as the profile's ``touch_timeout``. An exception of the
     authenticator is our own bug: the command ends in CTAP OTHER or SW 6F00, the key goes on, and ``on_error``
-    hears of it (by default a log does). ``authenticator`` replaces the one made from ``profile``.
+    hears of it (by default a log does). ``observer`` hears of every request, its waits and its answer.
+    ``authenticator`` replaces the one made from ``profile``.
     """
 
     def __init__(
@@ -119,6 +134,7 @@ class SecurityKey:
         uv: GesturePolicy = "always",
         now: float = 0.0,
         on_error: Callable[[Exception], None] | None = None,
+        observer: Observer | None = None,
         authenticator: Commands | None = None,
     ) -> None:
         self.profile = Profile.load(profile) if isinstance(profile, str) else profile
@@ -131,6 +147,7 @@ class SecurityKey:
             now=now,
         )
         self._on_error = on_error or _log_error
+        self._observer = observer or _NobodyListens()
         self._hid = CtapHid(
             capabilities=_capabilities(self.profile), device_version=self.profile.device_version
         )
@@ -160,10 +177,10 @@ class SecurityKey:
         """Take a CTAPHID packet from the platform; any bytes at all will do."""
         self.handle_timer(now)
         match self._hid.receive(packet, now):
-            case Request(command=CtapHidCommand.CBOR, data=message):
-                self._start(message, now)
-            case Request(data=apdu):
-                self._hid.respond(self._u2f(apdu, now))
+            case Request(command=CtapHidCommand.CBOR) as request:
+                self._start(request, now)
+            case Request() as request:
+                self._hid.respond(self._u2f(request, now))
             case Interruption.CANCEL:
                 self._give_up(CtapStatus.KEEPALIVE_CANCEL)
             case Interruption.ABORT:
@@ -251,7 +268,7 @@ class SecurityKey:
     def transmit(self, apdu: bytes, now: float) -> bytes:
         """Answer one APDU of an APDU transport, data and status word: U2F, and never a wait."""
         self.handle_timer(now)
-        return self._u2f(apdu, now)
+        return self._u2f(Request(command=CtapHidCommand.MSG, data=apdu), now)
 
     def _forget(self) -> None:
         self._waiting: _Waiting | None = None
@@ -270,9 +287,10 @@ class SecurityKey:
 
     # A CBOR command, from its packets to its answer.
 
-    def _start(self, message: bytes, now: float) -> None:
-        command = self._guarded(lambda: self._authenticator.cbor(message, now), _CBOR_FAILURE)
-        self._go_on(_Waiting(command=command, started=now, asked=now), None, now)
+    def _start(self, request: Request, now: float) -> None:
+        self._observer.started(request)
+        command = self._guarded(lambda: self._authenticator.cbor(request.data, now), _CBOR_FAILURE)
+        self._go_on(_Waiting(request=request, command=command, started=now, asked=now), None, now)
 
     def _go_on(self, waiting: _Waiting, given: Given | None, now: float) -> None:
         """Run the command until it is answered or waits for what is not given at once."""
@@ -284,18 +302,22 @@ class SecurityKey:
         match _advance(waiting.command, given, at_hand):
             case Gesture() as gesture:
                 self._waiting = replace(waiting, gesture=gesture, asked=now)
+                self._observer.waiting(waiting.request, gesture)
             case answer:
                 self._hid.respond(answer)
+                self._observer.answered(waiting.request, answer)
 
     def _give_up(self, status: CtapStatus) -> None:
         """End the command that waits with ``status``, nothing changed."""
-        self._close_waiting()
-        self._hid.respond(bytes((status,)))
+        answer = bytes((status,))
+        self._close_waiting(answer)
+        self._hid.respond(answer)
 
-    def _close_waiting(self) -> None:
+    def _close_waiting(self, answer: bytes | None = None) -> None:
         if self._waiting is not None:
-            self._waiting.command.close()
-            self._waiting = None
+            waiting, self._waiting = self._waiting, None
+            waiting.command.close()
+            self._observer.answered(waiting.request, answer)
 
     def _deadline(self, waiting: _Waiting) -> float:
         return waiting.asked + self.profile.touch_timeout
@@ -320,17 +342,32 @@ class SecurityKey:
             self._hid.keepalive(KEEPALIVE_STATUS[waiting.gesture])
             waiting.keepalives += 1
 
-    def _u2f(self, apdu: bytes, now: float) -> bytes:
+    def _u2f(self, request: Request, now: float) -> bytes:
+        self._observer.started(request)
+        answer = self._answer_u2f(request, now)
+        self._observer.answered(request, answer)
+        return answer
+
+    def _answer_u2f(self, request: Request, now: float) -> bytes:
         def at_hand(_: Gesture) -> Given | None:  # U2F knows no other gesture than a touch
             return Given(now=now) if self._presence.take(now, _delay(self.touch_policy)) else None
 
-        command = self._guarded(lambda: self._authenticator.msg(apdu, now), _MSG_FAILURE)
+        command = self._guarded(lambda: self._authenticator.msg(request.data, now), _MSG_FAILURE)
         match _advance(command, None, at_hand):
-            case Gesture():
+            case Gesture() as gesture:
                 command.close()
+                self._observer.waiting(request, gesture)
                 return response_apdu(b"", StatusWord.CONDITIONS_NOT_SATISFIED)
             case answer:
                 return answer
+
+
+class _NobodyListens:
+    def started(self, request: Request) -> None: ...
+
+    def waiting(self, request: Request, gesture: Gesture) -> None: ...
+
+    def answered(self, request: Request, answer: bytes | None) -> None: ...
 
 
 _CBOR_FAILURE = bytes((CtapStatus.OTHER,))

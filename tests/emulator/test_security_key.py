@@ -15,6 +15,7 @@ from emulator.fido.ctaphid import (
     Capability,
     CtapHidCommand,
     InitializationPacket,
+    Request,
     encode_message,
     parse_packet,
 )
@@ -348,6 +349,58 @@ def test_failure_is_logged_unless_someone_hears_it(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.ERROR):
         assert key_with(BrokenAuthenticator()).cbor(b"\x01", 0.0) == bytes((CtapStatus.OTHER,))
     assert "its command is abandoned" in caplog.text
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, bytes, object]] = []
+
+    def started(self, request: Request) -> None:
+        self.heard.append(("started", request.data, request.command))
+
+    def waiting(self, request: Request, gesture: Gesture) -> None:
+        self.heard.append(("waiting", request.data, gesture))
+
+    def answered(self, request: Request, answer: bytes | None) -> None:
+        self.heard.append(("answered", request.data, answer))
+
+
+@pytest.mark.parametrize(
+    ("end", "answer"),
+    [
+        (lambda platform: platform.key.touch(1.0), b"\x00\x01"),
+        (lambda platform: platform.send(CANCEL), bytes((CtapStatus.KEEPALIVE_CANCEL,))),
+        (lambda platform: platform.run(until=99.0), bytes((CtapStatus.USER_ACTION_TIMEOUT,))),
+        (lambda platform: platform.send(INIT, NONCE), None),
+        (lambda platform: platform.key.power_cycle(1.0), None),
+    ],
+)
+def test_observer_hears_of_a_request_its_wait_and_its_one_end(end: Any, answer: bytes | None) -> None:
+    listener = Listener()
+    fake = FakeAuthenticator(Gesture.PRESENCE)
+    platform = Platform(key_with(fake, touch="by call", observer=listener))
+    platform.send(CBOR, b"\x01")
+    end(platform)
+    assert listener.heard == [
+        ("started", b"\x01", CBOR),
+        ("waiting", b"\x01", Gesture.PRESENCE),
+        ("answered", b"\x01", answer),
+    ]
+
+
+def test_observer_hears_of_each_u2f_poll() -> None:
+    listener = Listener()
+    platform = Platform(key_with(FakeAuthenticator(), touch="by call", observer=listener))
+    platform.send(MSG, b"apdu")
+    platform.key.touch(1.0)
+    platform.key.transmit(b"apdu", 1.5)
+    assert listener.heard == [
+        ("started", b"apdu", MSG),
+        ("waiting", b"apdu", Gesture.PRESENCE),
+        ("answered", b"apdu", NOT_TOUCHED),
+        ("started", b"apdu", MSG),
+        ("answered", b"apdu", SIGNED),
+    ]
 
 
 def test_direct_command_takes_its_gestures_by_policy() -> None:
