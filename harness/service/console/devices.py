@@ -1,0 +1,58 @@
+"""How the console speaks of a user's MFA devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from harness.service.console.visit import Visit
+from harness.service.model import FidoSecurityKey, HardwareTotpDevice, MfaDevice, VirtualMfaDevice
+
+TYPES = {
+    FidoSecurityKey: "Security key",
+    VirtualMfaDevice: "Authenticator app",
+    HardwareTotpDevice: "Hardware TOTP token",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRow:
+    """A device as a list shows it; a hardware token goes by its serial number."""
+
+    name: str
+    type: str
+    serial_number: str
+    enabled_at: float
+    resyncs: bool
+
+
+def device_rows(devices: Iterable[MfaDevice]) -> list[DeviceRow]:
+    """The devices, in their order."""
+    return [
+        DeviceRow(
+            name=device.serial_number if isinstance(device, HardwareTotpDevice) else device.name,
+            type=TYPES[type(device)],
+            serial_number=device.serial_number,
+            enabled_at=device.enabled_at or 0,
+            resyncs=not isinstance(device, FidoSecurityKey),
+        )
+        for device in devices
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whose devices a page is about: the visitor's own, or for an administrator another user's."""
+
+    name: str
+    own: bool
+    address: str
+
+    @classmethod
+    def of(cls, visit: Visit) -> Subject:
+        """The user that the page's address names; without one, whoever is signed in."""
+        name = visit.path_params.get("user_name")
+        if name is None:
+            return cls(name=visit.signed_in.user_name, own=True, address="/security-credentials")
+        return cls(name=name, own=False, address=f"/users/{quote(name, safe='')}")
