@@ -167,9 +167,10 @@ class Key(CtapDevice):
     def set_pin(self, pin: str = PIN) -> None:
         ClientPin(Ctap2(self)).set_pin(pin)
 
-    def token(self, permissions: int = 3, rp_id: str | None = RP_ID, pin: str = PIN) -> bytes:
-        """A pinUvAuthToken of the preferred protocol, by PIN."""
-        return ClientPin(Ctap2(self)).get_pin_token(pin, ClientPin.PERMISSION(permissions), rp_id)
+    def token(self, permissions: int | None = 3, rp_id: str | None = RP_ID, pin: str = PIN) -> bytes:
+        """A pinUvAuthToken of the preferred protocol, by PIN; without ``permissions`` by getPinToken."""
+        asked = None if permissions is None else ClientPin.PERMISSION(permissions)
+        return ClientPin(Ctap2(self)).get_pin_token(pin, asked, rp_id)
 
     def power_cycle(self) -> None:
         self.authenticator.power_cycle(self.now)
@@ -192,7 +193,7 @@ class Key(CtapDevice):
 MakeKey = Callable[..., Key]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_key() -> MakeKey:
     """``make_key(profile name or Profile, seed=, store=)``."""
     return Key

@@ -1,0 +1,192 @@
+"""credProtect (CTAP 2.3 §12.1) and hmac-secret (§12.7)."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+
+import pytest
+from fido2.ctap2 import Ctap2
+from fido2.ctap2.pin import ClientPin, PinProtocol, PinProtocolV1, PinProtocolV2
+from fido2.webauthn import AuthenticatorData
+
+from emulator.fido.status import CtapStatus
+from emulator.profile import Profile
+
+CTAP21 = Profile.load("ctap21")
+SALT_1, SALT_2 = b"\x01" * 32, b"\x02" * 32
+
+
+@pytest.fixture
+def key(make_key):
+    """A key with a PIN that is not needed for credentials that are not discoverable."""
+    key = make_key(replace(CTAP21, make_cred_uv_not_rqd=True))
+    key.set_pin()
+    return key
+
+
+# credProtect
+
+
+def test_the_level_is_told_back_only_when_asked_for(key) -> None:
+    for level in (1, 2, 3):
+        assert key.made(extensions={"credProtect": level}).extensions == {"credProtect": level}
+    assert key.made().extensions is None
+
+
+# level: (listed and verified, listed, verified, neither)
+@pytest.mark.parametrize(
+    ("level", "usable"),
+    [
+        (None, (True, True, True, True)),
+        (1, (True, True, True, True)),
+        (2, (True, True, True, False)),
+        (3, (True, False, True, False)),
+    ],
+)
+def test_who_may_use_and_even_see_a_credential(key, level, usable) -> None:
+    extensions = {} if level is None else {"credProtect": level}
+    made = key.made(rk=True, token=key.token(), extensions=extensions)
+    allow = [made.credential_data.credential_id]
+    statuses = [
+        key.get(allow=allow, token=key.token())[0],
+        key.get(allow=allow)[0],
+        key.get(token=key.token())[0],
+        key.get()[0],
+    ]
+    refused = CtapStatus.NO_CREDENTIALS
+    assert statuses == [CtapStatus.SUCCESS if may else refused for may in usable]
+
+
+def test_the_level_travels_inside_the_id_of_a_credential_that_is_not_kept(key) -> None:
+    allow = [key.made(extensions={"credProtect": 3}).credential_data.credential_id]
+    assert key.get(allow=allow)[0] == CtapStatus.NO_CREDENTIALS
+    assert key.get(allow=allow, token=key.token())[0] == CtapStatus.SUCCESS
+
+
+def test_an_extension_the_key_does_not_have_is_not_looked_at(make_key) -> None:
+    data = make_key("security-key").made(extensions={"credProtect": "nonsense", "hmac-secret": 7})
+    assert data.extensions is None
+
+
+# hmac-secret
+
+
+class Platform:
+    """The platform's half of hmac-secret: encrypts salts, decrypts outputs."""
+
+    def __init__(self, key, protocol: PinProtocol) -> None:
+        self.protocol = protocol
+        self.key_agreement, self.secret = ClientPin(Ctap2(key), protocol)._get_shared_secret()
+
+    def input(self, *salts: bytes, **other: object) -> dict:
+        salt_enc = self.protocol.encrypt(self.secret, b"".join(salts))
+        given = {
+            1: dict(self.key_agreement),
+            2: salt_enc,
+            3: self.protocol.authenticate(self.secret, salt_enc),
+            4: self.protocol.VERSION,
+        }
+        return {"hmac-secret": given | {int(number[1:]): value for number, value in other.items()}}
+
+    def outputs(self, data: AuthenticatorData) -> list[bytes]:
+        output = self.protocol.decrypt(self.secret, data.extensions["hmac-secret"])
+        return [output[at : at + 32] for at in range(0, len(output), 32)]
+
+
+@pytest.fixture(params=[PinProtocolV1, PinProtocolV2])
+def platform(request, key) -> Platform:
+    return Platform(key, request.param())
+
+
+@pytest.fixture
+def allow(key) -> list[bytes]:
+    data = key.made(extensions={"hmac-secret": True})
+    assert data.extensions == {"hmac-secret": True}
+    return [data.credential_data.credential_id]
+
+
+def test_one_salt_or_two_give_outputs_that_stay_the_same(key, platform, allow) -> None:
+    one = platform.outputs(key.got(allow=allow, extensions=platform.input(SALT_1)))
+    both = platform.outputs(key.got(allow=allow, extensions=platform.input(SALT_1, SALT_2)))
+    assert (len(one), len(both)) == (1, 2)
+    assert one[0] == both[0] != both[1]
+
+
+def test_the_verified_and_each_credential_have_a_secret_of_their_own(key, platform, allow) -> None:
+    def output(allowed: list[bytes], **given: object) -> bytes:
+        return platform.outputs(key.got(allow=allowed, extensions=platform.input(SALT_1), **given))[0]
+
+    other = [key.made(extensions={"hmac-secret": True}).credential_data.credential_id]
+    assert len({output(allow), output(allow, token=key.token()), output(other)}) == 3
+
+
+def test_the_output_is_the_credentials_hmac_of_the_salt(key, platform) -> None:
+    key.made(rk=True, token=key.token(), extensions={"hmac-secret": True})
+    (credential,) = key.snapshot().credentials
+    for given, secret in (
+        ({}, credential.cred_random_without_uv),
+        ({"token": key.token()}, credential.cred_random_with_uv),
+    ):
+        outputs = platform.outputs(key.got(extensions=platform.input(SALT_2), **given))
+        assert outputs == [hmac.digest(secret, SALT_2, "sha256")]
+
+
+def test_every_next_assertion_has_its_own_output(key, platform) -> None:
+    for user_id in (b"a", b"b"):
+        key.made(rk=True, user_id=user_id, token=key.token(), extensions={"hmac-secret": True})
+    _, first = key.get(extensions=platform.input(SALT_1))
+    _, second = key.command(0x08)
+    outputs = [platform.outputs(AuthenticatorData(response[2])) for response in (first, second)]
+    assert outputs[0] != outputs[1]
+
+
+def test_a_credential_made_without_hmac_secret_has_no_output(key, platform) -> None:
+    plain = key.made(extensions={"hmac-secret": False})
+    assert plain.extensions is None
+    data = key.got(allow=[plain.credential_data.credential_id], extensions=platform.input(SALT_1))
+    assert data.extensions is None
+
+
+def test_the_protocol_is_one_where_none_is_named(make_key) -> None:
+    key = make_key("ctap20")
+    allow = [key.made(extensions={"hmac-secret": True}).credential_data.credential_id]
+    platform = Platform(key, PinProtocolV1())
+    given = platform.input(SALT_1)
+    del given["hmac-secret"][4]
+    assert len(platform.outputs(key.got(allow=allow, extensions=given))) == 1
+
+
+@pytest.mark.parametrize(
+    ("salts", "other", "status"),
+    [
+        ((SALT_1[:16],), {}, CtapStatus.INVALID_LENGTH),
+        ((SALT_1, SALT_2[:16]), {}, CtapStatus.INVALID_LENGTH),
+        ((SALT_1, SALT_2, SALT_1), {}, CtapStatus.INVALID_LENGTH),
+        ((SALT_1,), {"_3": bytes(32)}, CtapStatus.PIN_AUTH_INVALID),
+        ((SALT_1,), {"_2": bytes(32)}, CtapStatus.PIN_AUTH_INVALID),
+        ((SALT_1,), {"_4": 3}, CtapStatus.INVALID_PARAMETER),
+        ((SALT_1,), {"_1": {}}, CtapStatus.INVALID_PARAMETER),
+        ((SALT_1,), {"_1": b"key"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        ((SALT_1,), {"_2": "salt"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        ((SALT_1,), {"_4": b"2"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+    ],
+)
+def test_salts_that_are_none_are_refused_and_nothing_is_signed(
+    key, platform, allow, salts, other, status
+) -> None:
+    before = key.snapshot()
+    assert key.get(allow=allow, extensions=platform.input(*salts, **other))[0] == status
+    assert key.snapshot() == before
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_key_salts_and_their_authentication_must_be_there(key, platform, allow, missing: int) -> None:
+    given = platform.input(SALT_1)
+    del given["hmac-secret"][missing]
+    assert key.get(allow=allow, extensions=given)[0] == CtapStatus.MISSING_PARAMETER
+
+
+def test_there_is_no_output_without_a_touch(key, platform, allow) -> None:
+    status, _ = key.get(allow=allow, extensions=platform.input(SALT_1), up=False)
+    assert status == CtapStatus.UNSUPPORTED_OPTION
