@@ -14,7 +14,7 @@ from fido2.hid.base import CtapHidConnection, HidDescriptor
 
 from emulator.clock import ManualClock
 from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, InitializationPacket, parse_packet
-from emulator.profile import Profile
+from emulator.profile import Profile, profile_names
 from emulator.security_key import GesturePolicy, SecurityKey
 from emulator.store import CredentialStore
 from harness.devices.key import Key
@@ -62,6 +62,9 @@ class EmulatedKey(Key):
         self._raw = self._wire.connect()
         self._device = self.open()
 
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
     @property
     def name(self) -> str:
         return f"emulated:{self.security_key.profile.name}"
@@ -101,6 +104,11 @@ class EmulatedKey(Key):
 
     def receive_packet(self, timeout: float) -> bytes | None:
         return self._raw.receive(timeout)
+
+    @staticmethod
+    def profiles() -> list[str]:
+        """The models of key there are."""
+        return profile_names()
 
     @classmethod
     def list_devices(cls) -> Iterator[EmulatedKey]:

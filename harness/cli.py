@@ -1,0 +1,189 @@
+"""The command: ``keyrig run | list | serve``. A usage error is one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+# What a command needs of ours it imports itself: pytest wants to be the first to import what it rewrites.
+if TYPE_CHECKING:
+    from harness.service.identity import Identity
+    from harness.service.store import AccountStore
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def version() -> str:
+    """keyrig's version; of a checkout that is not installed, ``unknown``."""
+    try:
+        return importlib.metadata.version("keyrig")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="keyrig")
+def main() -> None:
+    """A rig for testing multi-factor sign-in: keys and tokens against an AWS-style relying party."""
+
+
+class Misuse(click.ClickException):
+    """What the user asked for cannot be done: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class _PytestCommand(click.Command):
+    """A command whose arguments after ``--`` are pytest's, kept as they are in ``ctx.obj``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        ctx.obj = args[end + 1 :]
+        return super().parse_args(ctx, args[:end])
+
+
+@main.command(
+    cls=_PytestCommand, options_metavar="[OPTIONS]", epilog="What follows -- goes to pytest as it is."
+)
+@click.argument("files", nargs=-1, metavar="[FILE...] [-- PYTEST_ARGS...]")
+@click.option("-k", "expression", metavar="EXPR", help="Only scenarios whose names match, as in pytest.")
+@click.option("-x", "first_failure", is_flag=True, help="Stop at the first failure.")
+@click.option("-v", "verbose", count=True, help="Say more: each scenario's test and how long it took.")
+@click.option("-q", "quiet", is_flag=True, help="Only failures and the summary.")
+@click.option("--list", "only_list", is_flag=True, help="List the scenarios instead of running them.")
+@click.option("--junit-xml", type=click.Path(dir_okay=False), help="Write a JUnit report there.")
+@click.option("--key", metavar="KIND:NAME", help="The key that scenarios use, such as emulated:u2f-only.")
+@click.option("--token", metavar="KIND", help="The kind of TOTP token they use.")
+@click.option("--seed", metavar="TEXT", help="Seed of every emulated device.")
+@click.pass_obj
+def run(
+    pytest_args: list[str],
+    files: Sequence[str],
+    expression: str | None,
+    first_failure: bool,
+    verbose: int,
+    quiet: bool,
+    only_list: bool,
+    junit_xml: str | None,
+    key: str | None,
+    token: str | None,
+    seed: str | None,
+) -> None:
+    """Run scenarios and tell their stories: the packaged ones, or those of your FILEs.
+
+    A FILE is a Python file of pytest tests that use the fixture `world`; FILE::test_name picks one.
+    """
+    for file in files:
+        if not Path(file.partition("::")[0]).exists():
+            raise Misuse(f"no such file: {file} (packaged scenarios are chosen with -k)")
+    options = {"--junit-xml": junit_xml, "--keyrig-key": key, "--keyrig-token": token, "--keyrig-seed": seed}
+    args = [f"{name}={value}" for name, value in options.items() if value is not None]
+    args += ["-k", expression] if expression else []
+    args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + ["--collect-only"] * only_list
+    sys.exit(run_pytest([*(files or packaged()), "--tb=short", *args, *pytest_args]))
+
+
+@main.command("list")
+def list_command() -> None:
+    """List the keys, the tokens and the packaged scenarios."""
+    from harness.devices.find import TOKEN_KINDS, find_key, key_names
+
+    click.echo("keys, for --key, and what they can do")
+    for name in key_names():
+        click.echo(f"  {name:<24} {' '.join(sorted(find_key(name).capabilities))}")
+    click.echo("\ntokens, for --token")
+    for kind in TOKEN_KINDS:
+        click.echo(f"  {kind}")
+    click.echo("\nscenarios, for -k")
+    sys.exit(run_pytest([*packaged(), "--collect-only"]))
+
+
+@main.command()
+@click.option("--port", default=0, metavar="NUMBER", help="The port on loopback; a free one unless given.")
+@click.option("--db", default="memory", metavar="FILE", help="Keep accounts in this file, not in memory.")
+@click.option("--profile", default="aws-2026", metavar="NAME", help="AWS's values: a name, or a .toml file.")
+def serve(port: int, db: str, profile: str) -> None:
+    """Run the relying party on loopback until it is interrupted.
+
+    A new one gets a first account, whose credentials are shown this once.
+    """
+    from emulator.clock import SystemClock
+    from harness.service.app import RunningService, ServiceError
+    from harness.service.identity import Identity
+    from harness.service.profile import ProfileError, ServiceProfile
+    from harness.service.store import MemoryStore, SqliteStore, StoreError
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with closing(MemoryStore() if db == "memory" else SqliteStore(db)) as store:
+            identity = Identity(store, clock=SystemClock(), profile=ServiceProfile.load(profile))
+            with RunningService(identity, port=port) as service:
+                click.echo(f"console   {service.base_url}  (a test service, not AWS)")
+                for line in _accounts(store, identity, service.base_url):
+                    click.echo(line)
+                click.echo("Ctrl-C stops it.")
+                stop.wait()
+    except (ProfileError, ServiceError, StoreError) as error:
+        raise Misuse(str(error)) from None
+    click.echo("stopped")
+
+
+def _accounts(store: AccountStore, identity: Identity, base_url: str) -> Iterator[str]:
+    """What an operator needs to know: the accounts there are, or a first one with its credentials."""
+    from harness.service.model import Account
+    from harness.world import ADMINISTRATOR, ROOT_EMAIL
+
+    with store.transaction() as transaction:
+        accounts = transaction.list(Account)
+    if accounts:
+        yield from (f"account   {account.id} ({account.alias})" for account in accounts)
+        return
+    passwords = [f"{secrets.token_urlsafe(12)}-aA1" for _ in range(2)]
+    account = identity.create_account("keyrig", ROOT_EMAIL, passwords[0])
+    root = identity.root_caller(account.id)
+    identity.create_user(root, "admin")
+    identity.create_login_profile(root, "admin", passwords[1])
+    identity.put_user_policy(root, "admin", "administrator", json.dumps(ADMINISTRATOR))
+    access_key = identity.create_access_key(root, "admin")
+    yield f"account   {account.id} (alias {account.alias})"
+    yield f"root      {ROOT_EMAIL}, password {passwords[0]}"
+    yield f"user      admin, password {passwords[1]}"
+    yield "AWS CLI   aws iam list-users, after"
+    yield f"  export AWS_ENDPOINT_URL={base_url} AWS_DEFAULT_REGION=us-east-1"
+    yield f"  export AWS_ACCESS_KEY_ID={access_key.id} AWS_SECRET_ACCESS_KEY={access_key.secret}"
+
+
+def packaged() -> list[str]:
+    """pytest's arguments for the packaged scenarios: nothing of the user's directory, nothing written."""
+    sys.dont_write_bytecode = True  # pytest would keep what it compiles beside the scenarios
+    return [str(SCENARIOS), f"--config-file={SCENARIOS / 'pytest.ini'}", f"--rootdir={SCENARIOS}"]
+
+
+def plugin_name() -> str:
+    """How pytest is to load :mod:`harness.plugin`: as it would by itself where keyrig is installed."""
+    installed = importlib.metadata.entry_points(group="pytest11", name="keyrig")
+    return "keyrig" if installed else "harness.plugin"
+
+
+def run_pytest(args: Sequence[str]) -> int:
+    """pytest's exit code, with its own for a usage error (4) made ours (2)."""
+    # Where pytest-sugar is installed it would put its own reporter over ours.
+    plugins = ["-p", plugin_name(), "-p", "harness.report", "-p", "no:sugar"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show ✔ shows ?
+    code = int(pytest.main([*plugins, *args]))
+    return 2 if code == pytest.ExitCode.USAGE_ERROR else code

@@ -1,0 +1,429 @@
+"""A person in a world: signs in, looks after devices, calls the API; each attempt is a step of the story."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from harness.devices.emulated_token import AuthenticatorApp
+from harness.devices.key import Key
+from harness.devices.token import Token
+from harness.page import Page, PlatformError
+from harness.platform import Browser, Sdk, SecurityKeyError
+from harness.service.identity import Identity
+from harness.service.model import User
+from harness.story import Story
+
+Via = Literal["console", "api"]
+Codes = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Outcome:
+    """What came of an attempt, as far as the person can see it.
+
+    ``text`` is what the page or the API's error says, ``status`` the HTTP status, ``code`` the API's error
+    code; ``answer`` is what the API returned. ``diagnosis`` is what the service noted for its log and told
+    nobody.
+    """
+
+    accepted: bool
+    text: str = ""
+    status: int = 200
+    code: str = ""
+    answer: Any = None
+    diagnosis: str = ""
+    shown: Page | None = None
+    scanned: Token | None = None
+
+    def __repr__(self) -> str:
+        said = f"{self.code}: {self.text}" if self.code else self.text
+        verdict = "accepted" if self.accepted else "refused"
+        noted = f"; the service noted: {self.diagnosis}" if self.diagnosis else ""
+        return f"<{verdict}, {self.status} {said}{noted}>"
+
+    @property
+    def refused(self) -> bool:
+        return not self.accepted
+
+    @property
+    def page(self) -> Page:
+        """The page it led to; an attempt by API leads to none."""
+        assert self.shown is not None, "an attempt by API leads to no page"
+        return self.shown
+
+    @property
+    def token(self) -> Token:
+        """The authenticator app's new entry, whether the service enabled it or not."""
+        assert self.scanned is not None, "no QR code was scanned"
+        return self.scanned
+
+
+class Person:
+    """Someone with a user of the account and its password; ``str()`` is what the story calls them.
+
+    ``key`` is plugged in where they sit. What the pages in front of them do not offer is a
+    :class:`~harness.page.PlatformError`; what the service refuses is an :class:`Outcome`.
+    """
+
+    def __init__(
+        self, user: User, password: str, *, account: str, identity: Identity, story: Story, base_url: str
+    ) -> None:
+        self.user = user
+        self.password = password
+        self.account = account
+        self.base_url = base_url
+        self._identity = identity
+        self._story = story
+        self._browser: Browser | None = None
+
+    def __str__(self) -> str:
+        return self.user.name
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    @property
+    def name(self) -> str:
+        return self.user.name
+
+    @property
+    def arn(self) -> str:
+        return self.user.arn
+
+    @property
+    def browser(self) -> Browser:
+        """The browser they signed in with last."""
+        return self._browser or self._new_browser()
+
+    @cached_property
+    def sdk(self) -> Sdk:
+        """An SDK with an access key of theirs."""
+        root = self._identity.root_caller(self.user.account_id)
+        access_key = self._identity.create_access_key(root, None if self.user.root else self.name)
+        return Sdk(self.base_url, access_key.id, access_key.secret)
+
+    def close(self) -> None:
+        """Close the browser."""
+        if self._browser is not None:
+            self._browser.close()
+            self._browser = None
+
+    # Signing in.
+
+    def sign_in(
+        self,
+        token: Token | None = None,
+        *,
+        key: Key | None = None,
+        code: str | None = None,
+        device: str | None = None,
+    ) -> Outcome:
+        """Sign in from a new browser with the password, and with what ``token`` shows or ``key`` answers.
+
+        ``code`` is typed instead of what the token shows. Where the page asks for the device, it is the
+        token's, or ``device``. With a password alone, being asked for MFA is a refusal.
+        """
+        how = "a security key" if key else name_of(token, device) if token or device else "a password alone"
+        device = device or (token.serial_number if token else None)
+
+        def attempt(browser: Browser) -> Page:
+            page = self._give_password(browser)
+            if page.error is not None or (token is None and key is None and code is None):
+                return page
+            return self._prove(browser, key, code or (token.read() if token else ""), device)
+
+        self._new_browser(key)
+        return self._in_console(f"{self} signs in with {how}", attempt, "signed in", _signed_in)
+
+    def enter_code(self, token: Token, code: str | None = None) -> Outcome:
+        """Answer the MFA page that is shown, once more."""
+
+        def attempt(browser: Browser) -> Page:
+            return self._prove(browser, None, code or token.read(), token.serial_number)
+
+        text = f"{self} enters a code of {name_of(token)}"
+        return self._in_console(text, attempt, "signed in", _signed_in)
+
+    def post_assertion(self, response: str) -> Outcome:
+        """Answer the MFA page that is shown with a security key's ``response``, as it was once made."""
+        text = f"{self} sends an assertion"
+        return self._in_console(
+            text,
+            lambda browser: browser.submit("mfa-security-key", response=response),
+            "signed in",
+            _signed_in,
+        )
+
+    def resync_and_sign_in(self, token: Token, codes: Codes | None = None) -> Outcome:
+        """Answer the page that offers to resync, with two consecutive codes."""
+
+        def attempt(browser: Browser) -> Page:
+            page, (code_1, code_2) = browser.page, codes or token.read_two()
+            return browser.resync_and_sign_in(
+                code_1, code_2, _asked(page, "resync-and-sign-in", token.serial_number)
+            )
+
+        text = f"{self} resyncs {name_of(token)} and signs in"
+        return self._in_console(text, attempt, "signed in", _signed_in)
+
+    def resync_before_sign_in(self, token: Token, codes: Codes | None = None) -> Outcome:
+        """Give the password, have problems with the device, resync it; root's way in (S2)."""
+
+        def attempt(browser: Browser) -> Page:
+            page = self._give_password(browser)
+            if page.error is not None:
+                return page
+            page, (code_1, code_2) = browser.follow("troubleshoot-mfa"), codes or token.read_two()
+            device = _asked(page, "resync-before-sign-in", token.serial_number)
+            return browser.submit(
+                "resync-before-sign-in", {"device": device} if device else {}, code_1=code_1, code_2=code_2
+            )
+
+        self._new_browser()
+        text = f"{self} resyncs {name_of(token)} before signing in"
+        return self._in_console(text, attempt, "in sync again", _done)
+
+    # Devices, one's own or another's.
+
+    def enable_virtual(
+        self,
+        app: AuthenticatorApp,
+        name: str,
+        *,
+        of: Person | None = None,
+        via: Via = "console",
+        codes: Callable[[Token], Codes] | None = None,
+    ) -> Outcome:
+        """Enable a virtual MFA device: ``app`` scans the QR code, its two codes go back.
+
+        The outcome's ``token`` is the app's entry, whether enabled or not. ``codes`` reads it otherwise than
+        by :meth:`Token.read_two`.
+        """
+        entry: list[Token] = []
+
+        def scan(picture: bytes, serial_number: str) -> Codes:
+            entry.append(app.scan(picture, serial_number=serial_number))
+            return (codes or _read_two)(entry[0])
+
+        def in_console(browser: Browser) -> Page:
+            shown = browser.assign_authenticator_app(name, _name(of))
+            return browser.enter_two_codes(*scan(shown.qr_code, self._virtual_serial_number(name, of)))
+
+        def by_api(iam: Any) -> Any:
+            made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+            serial_number = made["SerialNumber"]
+            return self._enable(iam, of, serial_number, scan(made["QRCodePNG"], serial_number))
+
+        outcome = self._either(f"enables {name}", of, via, in_console, by_api, "enabled")
+        return replace(outcome, scanned=entry[0] if entry else None)
+
+    def enable_hardware(
+        self, token: Token, *, of: Person | None = None, via: Via = "console", codes: Codes | None = None
+    ) -> Outcome:
+        """Enable a hardware TOTP token by its serial number and two consecutive codes."""
+
+        def in_console(browser: Browser) -> Page:
+            return browser.assign_hardware_token(token.serial_number, *(codes or token.read_two()), _name(of))
+
+        def by_api(iam: Any) -> Any:
+            return self._enable(iam, of, token.serial_number, codes or token.read_two())
+
+        return self._either(f"enables {name_of(token)}", of, via, in_console, by_api, "enabled")
+
+    def register_key(self, key: Key, name: str, *, of: Person | None = None) -> Outcome:
+        """Enable a FIDO security key; only the console can (S1)."""
+
+        def in_console(browser: Browser) -> Page:
+            browser.key = key
+            return browser.assign_security_key(name, _name(of))
+
+        text = f"registers {key.name} as {name}"
+        return self._either(text, of, "console", in_console, None, "registered")
+
+    def resync(
+        self, token: Token, *, of: Person | None = None, via: Via = "console", codes: Codes | None = None
+    ) -> Outcome:
+        """Resync a TOTP device with two consecutive codes."""
+
+        def in_console(browser: Browser) -> Page:
+            return browser.resync_device(name_of(token), *(codes or token.read_two()), _name(of))
+
+        def by_api(iam: Any) -> Any:
+            code_1, code_2 = codes or token.read_two()
+            return iam.resync_mfa_device(
+                UserName=(of or self).name,
+                SerialNumber=token.serial_number,
+                AuthenticationCode1=code_1,
+                AuthenticationCode2=code_2,
+            )
+
+        return self._either(f"resyncs {name_of(token)}", of, via, in_console, by_api, "in sync again")
+
+    def remove(self, device: str, *, of: Person | None = None, via: Via = "console") -> Outcome:
+        """Detach a device, called by its name or serial number, from its user."""
+
+        def in_console(browser: Browser) -> Page:
+            return browser.remove_device(_short(device), _name(of))
+
+        def by_api(iam: Any) -> Any:
+            return iam.deactivate_mfa_device(UserName=(of or self).name, SerialNumber=device)
+
+        return self._either(f"removes {_short(device)}", of, via, in_console, by_api, "removed")
+
+    # The API.
+
+    def session_token(
+        self,
+        token: Token | None = None,
+        *,
+        serial_number: str | None = None,
+        code: str | None = None,
+        duration_s: int | None = None,
+    ) -> Outcome:
+        """Call GetSessionToken, with what ``token`` shows or with ``serial_number`` and ``code``.
+
+        The outcome's ``answer`` is an :class:`Sdk` with the new credentials.
+        """
+        if token is not None:
+            serial_number, code = serial_number or token.serial_number, code or token.read()
+
+        def call() -> Any:
+            return self.sdk.get_session(serial_number=serial_number, token_code=code, duration_s=duration_s)
+
+        how = f" with {_short(serial_number)}" if serial_number else ""
+        return self._attempt(f"{self} asks for a session token{how}", "given", lambda: _called(call))
+
+    def call(self, what: str, operation: Callable[[Sdk], Any], *, sdk: Sdk | None = None) -> Outcome:
+        """Call anything else; ``what`` tells the story of it, ``sdk`` is another than their own."""
+        return self._attempt(f"{self} {what}", "done", lambda: _called(lambda: operation(sdk or self.sdk)))
+
+    # How an attempt is made and told.
+
+    def _give_password(self, browser: Browser) -> Page:
+        if self.user.root:
+            return browser.sign_in_root(self.account, self.password)
+        return browser.sign_in(self.account, self.name, self.password)
+
+    def _prove(self, browser: Browser, key: Key | None, code: str, device: str | None) -> Page:
+        if key is not None:
+            return browser.use_security_key()
+        return browser.enter_code(code, _asked(browser.page, "mfa-code", device))
+
+    def _virtual_serial_number(self, name: str, of: Person | None) -> str:
+        owner = (of or self).user
+        return f"arn:aws:iam::{owner.account_id}:mfa/{name}"
+
+    def _enable(self, iam: Any, of: Person | None, serial_number: str, codes: Codes) -> Any:
+        return iam.enable_mfa_device(
+            UserName=(of or self).name,
+            SerialNumber=serial_number,
+            AuthenticationCode1=codes[0],
+            AuthenticationCode2=codes[1],
+        )
+
+    def _new_browser(self, key: Key | None = None) -> Browser:
+        self.close()
+        self._browser = Browser(self.base_url, key=key)
+        return self._browser
+
+    def _either(
+        self,
+        text: str,
+        of: Person | None,
+        via: Via,
+        in_console: Callable[[Browser], Page],
+        by_api: Callable[[Any], Any] | None,
+        done: str,
+    ) -> Outcome:
+        text = f"{self} {text}" + (f" for {of}" if of else "")
+        if via == "console" or by_api is None:
+            return self._in_console(text, in_console, done, _done)
+        return self._attempt(f"{text}, by API", done, lambda: _called(lambda: by_api(self.sdk.iam)))
+
+    def _in_console(
+        self,
+        text: str,
+        act: Callable[[Browser], Page],
+        done: str,
+        accepted: Callable[[Page], bool],
+    ) -> Outcome:
+        def attempt() -> Outcome:
+            refusal = None
+            try:
+                page = act(self.browser)
+            except SecurityKeyError as error:
+                page, refusal = self.browser.page, str(error)
+            except PlatformError:
+                page = self.browser.page
+                if page.error is None:  # not the service's refusal, but a page that should be another
+                    raise
+            good = refusal is None and accepted(page)
+            said = refusal or page.error or " ".join(page.notices) or f"shown “{page.heading}”"
+            return Outcome(accepted=good, text=said, status=page.status, shown=page)
+
+        return self._attempt(text, done, attempt)
+
+    def _attempt(self, text: str, done: str, attempt: Callable[[], Outcome]) -> Outcome:
+        began, before = self._story.elapsed, len(self._identity.events)
+        try:
+            outcome = attempt()
+        except Exception as error:
+            self._story.tell(text, f"broke off: {error}", at=began)
+            raise
+        events = list(self._identity.events)[before:]
+        notes = [event.additional["diagnosis"] for event in events if "diagnosis" in event.additional]
+        outcome = replace(outcome, diagnosis=notes[-1] if notes else "")
+        refusal = f"refused, {outcome.diagnosis or outcome.code or outcome.text}"
+        self._story.tell(text, done if outcome.accepted else refusal, outcome.accepted, at=began)
+        return outcome
+
+
+def name_of(token: Token | None, device: str | None = None) -> str:
+    """What people call a TOTP device: the serial number printed on it, or its name in the app."""
+    return _short(token.serial_number if token else device or "")
+
+
+def _short(serial_number: str) -> str:
+    """The name at the end of an ARN, or all of a printed serial number."""
+    return re.sub(r"-[A-Z2-7]{26}$", "", serial_number.rpartition("/")[2])
+
+
+def _name(person: Person | None) -> str | None:
+    return None if person is None else person.name
+
+
+def _read_two(token: Token) -> Codes:
+    return token.read_two()
+
+
+def _asked(page: Page, purpose: str, device: str | None) -> str | None:
+    """``device`` if the form offers it, as it does to a user with several."""
+    form = page.form(purpose)
+    return device if "device" in form.fields and device in form.fields["device"].choices else None
+
+
+def _signed_in(page: Page) -> bool:
+    return "sign-out" in page.forms
+
+
+def _done(page: Page) -> bool:
+    return bool(page.notices) and page.error is None
+
+
+def _called(call: Callable[[], Any]) -> Outcome:
+    try:
+        return Outcome(accepted=True, answer=call())
+    except ClientError as error:
+        answer = error.response
+        return Outcome(
+            accepted=False,
+            text=answer["Error"]["Message"],
+            code=answer["Error"]["Code"],
+            status=answer["ResponseMetadata"]["HTTPStatusCode"],
+        )

@@ -1,0 +1,95 @@
+"""The pytest plugin: the fixtures that scenarios are written with, and the markers that describe them.
+
+Installed with keyrig as the entry point ``keyrig``, so that a scenario also runs under plain ``pytest``;
+there it adds fixtures, markers and options named ``--keyrig-…`` and changes nothing else. A world's story
+goes into the JUnit report as properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:  # imported where used: every pytest run in an environment with keyrig loads this file
+    from harness.devices.emulated_token import EmulatedToken
+    from harness.devices.find import KeySource
+    from harness.devices.key import Key
+    from harness.world import World
+
+DEFAULT_KEY, DEFAULT_TOKEN = "emulated:ctap21", "emulated"
+
+WORLD: pytest.StashKey[World] = pytest.StashKey()
+KEY_SOURCE: pytest.StashKey[KeySource] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("keyrig", "keyrig, a rig for multi-factor sign-in")
+    group.addoption("--keyrig-key", default=DEFAULT_KEY, metavar="KIND:NAME", help="key for scenarios")
+    group.addoption("--keyrig-token", default=DEFAULT_TOKEN, metavar="KIND", help="TOTP tokens for scenarios")
+    group.addoption("--keyrig-seed", default="keyrig", metavar="TEXT", help="seed of every emulated device")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "source(name, ...): what a scenario rests on: S2, a document's title")
+    config.addinivalue_line("markers", "needs(capability, ...): skip unless the key has them, such as ctap2")
+    # An unknown device is a usage error before anything runs; the default ones are known.
+    if config.getoption("keyrig_key") != DEFAULT_KEY:
+        _key_source(config)
+    if config.getoption("keyrig_token") != DEFAULT_TOKEN:
+        _token_source(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    if call.when == "teardown" and WORLD in item.stash:
+        item.user_properties.extend(("step", str(step)) for step in item.stash[WORLD].story.steps)
+    return (yield)
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world of its own: one clock, a relying party with one account, and whoever you bring into it."""
+    from harness.world import World
+
+    config = request.config
+    key_source = _key_source(config)
+    needed = [capability for mark in request.node.iter_markers("needs") for capability in mark.args]
+    if missing := [capability for capability in needed if capability not in key_source.capabilities]:
+        pytest.skip(f"needs {', '.join(missing)}, which {key_source} does not have")
+    with World(
+        key_source=key_source,
+        token_source=_token_source(config),
+        seed=f"{config.getoption('keyrig_seed')} {request.node.nodeid}",
+    ) as world:
+        request.node.stash[WORLD] = world
+        yield world
+
+
+@pytest.fixture
+def key(world: World) -> Key:
+    """The key that ``--key`` names, new."""
+    return world.key()
+
+
+def _token_source(config: pytest.Config) -> type[EmulatedToken]:
+    from harness.devices.find import DeviceError, find_token
+
+    try:
+        return find_token(config.getoption("keyrig_token"))
+    except DeviceError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _key_source(config: pytest.Config) -> KeySource:
+    from harness.devices.find import DeviceError, find_key
+
+    if KEY_SOURCE not in config.stash:
+        try:
+            config.stash[KEY_SOURCE] = find_key(config.getoption("keyrig_key"))
+        except DeviceError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[KEY_SOURCE]

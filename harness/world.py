@@ -1,0 +1,199 @@
+"""A world: one clock, a relying party, and people with their keys and tokens; what happens becomes a story.
+
+Scenarios get one from the fixture ``world``. Its people reach the relying party as people do, through a
+browser and an SDK over HTTP. Its clock moves when :meth:`World.wait` says so, and when somebody has to wait
+for a device; only a request's signature is judged by the machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import argon2
+
+from emulator.clock import ManualClock
+from harness.devices.emulated_token import AuthenticatorApp, EmulatedToken
+from harness.devices.find import KeySource, find_key
+from harness.devices.key import Key
+from harness.person import Person
+from harness.service.app import RunningService
+from harness.service.identity import Identity
+from harness.service.model import User
+from harness.service.profile import ServiceProfile
+from harness.service.store import MemoryStore
+from harness.story import Story
+
+Policy = Mapping[str, Any]
+
+ADMINISTRATOR: Policy = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
+
+MANAGE_OWN_MFA: Policy = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "iam:CreateVirtualMFADevice",
+                "iam:DeleteVirtualMFADevice",
+                "iam:ListVirtualMFADevices",
+            ],
+            "Resource": "*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "iam:DeactivateMFADevice",
+                "iam:EnableMFADevice",
+                "iam:GetUser",
+                "iam:ListMFADevices",
+                "iam:ResyncMFADevice",
+            ],
+            "Resource": "arn:aws:iam::*:user/${aws:username}",
+        },
+    ],
+}
+"""What users need to look after their own devices: what S0's policy allows, without its denials, and apps."""
+
+ROOT_EMAIL = "root@example.com"
+
+
+class World:
+    """A world with one account. A context manager, for it runs a service.
+
+    ``key_source`` and ``token_source`` make its devices, ``seed`` decides all that is random. ``profile`` is
+    the service's, a packaged name or a ``.toml`` file.
+    """
+
+    def __init__(
+        self,
+        *,
+        key_source: KeySource | None = None,
+        token_source: type[EmulatedToken] = EmulatedToken,
+        seed: str = "keyrig",
+        profile: str = "aws-2026",
+    ) -> None:
+        self.clock = ManualClock()
+        self.story = Story(self.clock)
+        self._key_source = key_source or find_key("emulated:ctap21")
+        self._token_source = token_source
+        self._seed = seed
+        self._seeds: list[tuple[Key, KeySource, str]] = []
+        self._random = random.Random(seed)  # noqa: S311 - a world that can be lived twice
+        self._people = ExitStack()
+        self.identity = Identity(
+            MemoryStore(),
+            clock=self.clock,
+            profile=ServiceProfile.load(profile),
+            random_bytes=self._random.randbytes,
+            # These passwords protect nothing; a run of scenarios hashes dozens.
+            password_hasher=argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
+        )
+        self.account = self.identity.create_account("example-corp", ROOT_EMAIL, _password("root"))
+        self.service = RunningService(self.identity)
+
+    def __enter__(self) -> Self:
+        self.service.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._people.close()
+        self.service.__exit__(kind, error, trace)
+
+    def wait(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Let time pass for everyone and everything in this world."""
+        self.clock.advance(days * 86_400 + hours * 3_600 + minutes * 60 + seconds)
+
+    # People.
+
+    @cached_property
+    def root(self) -> Person:
+        """The account's root user, who signs in with the account's e-mail address."""
+        return self._person(self.identity.root_caller(self.account.id).user, ROOT_EMAIL)
+
+    def user(
+        self, name: str, *, administrator: bool = False, policies: Sequence[Policy] = (MANAGE_OWN_MFA,)
+    ) -> Person:
+        """A new IAM user with a password, who may manage their own MFA devices unless said otherwise."""
+        root = self.identity.root_caller(self.account.id)
+        user = self.identity.create_user(root, name)
+        self.identity.create_login_profile(root, name, _password(name))
+        for number, policy in enumerate((ADMINISTRATOR,) if administrator else policies, start=1):
+            self.identity.put_user_policy(root, name, f"policy-{number}", json.dumps(policy))
+        return self._person(user, self.account.id)
+
+    def _person(self, user: User, account: str) -> Person:
+        person = Person(
+            user,
+            _password(user.name),
+            account=account,
+            identity=self.identity,
+            story=self.story,
+            base_url=self.service.base_url,
+        )
+        self._people.callback(person.close)
+        return person
+
+    # Devices.
+
+    def key(self, name: str | None = None) -> Key:
+        """A new security key: the one that ``--key`` names, or another such as ``emulated:u2f-only``."""
+        source = find_key(name) if name else self._key_source
+        return self._make_key(source, f"{self._seed} key {len(self._seeds)}")
+
+    def clone(self, key: Key) -> Key:
+        """A key with the same secrets as the emulated ``key``; it has counted no signature yet."""
+        for made, source, seed in self._seeds:
+            if made is key:
+                return self._make_key(source, seed)
+        raise ValueError(f"{key.name} was not made by this world, so that its secrets are not known")
+
+    def _make_key(self, source: KeySource, seed: str) -> Key:
+        key = source.new(clock=self.clock, seed=seed)
+        self._seeds.append((key, source, seed))
+        return key
+
+    def token(
+        self,
+        serial_number: str,
+        *,
+        offset: float = 0.0,
+        drift_ppm: float = 0.0,
+        digits: int = 6,
+        period: int = 30,
+    ) -> EmulatedToken:
+        """A hardware TOTP token, its clock ``offset`` seconds and ``drift_ppm`` wrong from now on.
+
+        The service knows its secret, as from the vendor.
+        """
+        token = self._token_source.issue(
+            serial_number,
+            clock=self.clock,
+            random_bytes=self._random.randbytes,
+            offset=offset,
+            drift_ppm=drift_ppm,
+            digits=digits,
+            period=period,
+        )
+        self.identity.import_hardware_token(
+            serial_number, token.secret, digits=digits, period=period, algorithm=token.algorithm
+        )
+        return token
+
+    def app(self, *, offset: float = 0.0, drift_ppm: float = 0.0) -> AuthenticatorApp:
+        """An authenticator app on a phone whose clock is that wrong."""
+        return AuthenticatorApp(self.clock, offset=offset, drift_ppm=drift_ppm)
+
+
+def _password(name: str) -> str:
+    return f"{name.capitalize()} has 1 password"

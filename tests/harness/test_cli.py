@@ -1,0 +1,318 @@
+"""The command as a user meets it: in a process of its own, in a directory of their own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+import harness
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+PACKAGE = Path(harness.__file__).parent
+
+TEN_LINES = '''
+def test_token_out_of_step_is_replaced(world):
+    """A token that has drifted away is removed by an administrator."""
+    admin, alice = world.user("admin", administrator=True), world.user("alice")
+    token = world.token("GAHT12345678", drift_ppm=-9.4)
+    assert alice.sign_in().accepted
+    assert alice.enable_hardware(token).accepted
+    world.wait(days=74, seconds=1)
+    assert alice.sign_in(token).refused
+    assert admin.sign_in().accepted
+    assert admin.remove("GAHT12345678", of=alice).accepted
+    assert alice.sign_in().accepted
+'''
+
+STORY = """\
+✔ my scenarios · A token that has drifted away is removed by an administrator
+    day  0 00:00:00  alice signs in with a password alone → signed in
+    day  0 00:00:00  alice enables GAHT12345678 → enabled
+    day 74 00:00:31  alice signs in with GAHT12345678 → refused, code 61 s old
+    day 74 00:00:31  admin signs in with a password alone → signed in
+    day 74 00:00:31  admin removes GAHT12345678 for alice → removed
+    day 74 00:00:31  alice signs in with a password alone → signed in
+
+1 passed, 0 failed, simulated 74 days in """
+
+BROKEN = '''
+def test_broken(world):
+    """A story that breaks."""
+    alice = world.user("alice")
+    alice.sign_in()
+    assert alice.name == "bob"
+
+def test_after(world):
+    """One that does not."""
+'''
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Callable[[str], str]:
+    """Write a scenario file of the user's own."""
+
+    def write(source: str) -> str:
+        (tmp_path / "my_scenarios.py").write_text(source, encoding="utf-8")
+        return "my_scenarios.py"
+
+    return write
+
+
+def files_under(directory: Path) -> set[Path]:
+    return set(directory.rglob("*"))
+
+
+# The packaged scenarios.
+
+
+def test_the_packaged_scenarios_pass_and_leave_nothing_behind(keyrig: Run, tmp_path: Path) -> None:
+    """Whatever the directory holds, and whatever pytest is told there."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n", encoding="utf-8")
+    (tmp_path / "conftest.py").write_text("raise RuntimeError('not mine')\n", encoding="utf-8")
+    before, packaged = files_under(tmp_path), files_under(PACKAGE / "scenarios")
+    run = keyrig("run", "--junit-xml=report.xml", "--", "-p", "no:benchmark", PYTHONDONTWRITEBYTECODE="")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == ""
+    summary = re.search(r"^(\d+) passed, 0 failed, simulated \d+ days in [\d.]+ s$", run.stdout, re.MULTILINE)
+    assert summary, run.stdout
+    assert int(summary[1]) >= 24
+    assert "warning" not in run.stdout
+    assert max(len(line) for line in run.stdout.splitlines() if "report.xml" not in line) <= 80
+    assert "\x1b" not in run.stdout
+    assert files_under(tmp_path) - before == {tmp_path / "report.xml"}
+    assert files_under(PACKAGE / "scenarios") == packaged
+    steps = [prop.get("value") for prop in _report(tmp_path / "report.xml").iter("property")]
+    assert "day 74 00:00:31  alice signs in with GAHT12345678 → refused, code 61 s old" in steps
+
+
+def test_list_shows_every_scenario_with_its_source(keyrig: Run) -> None:
+    run = keyrig("run", "--list")
+    assert run.returncode == 0
+    listed = re.findall(r"^  \S.*  \(([^)]+)\)$", run.stdout, re.MULTILINE)
+    assert len(listed) >= 24
+    assert f"{len(listed)} scenarios" in run.stdout
+
+
+def test_scenarios_are_chosen_by_name(keyrig: Run) -> None:
+    run = keyrig("run", "-q", "-k", "resync and api", "--key", "emulated:u2f-only")
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"^1 passed, 0 failed, \d+ deselected, simulated", run.stdout.strip())
+
+
+def test_a_choice_that_fits_nothing_fails(keyrig: Run) -> None:
+    run = keyrig("run", "-k", "no_such_scenario")
+    assert run.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "no scenario was run" in run.stdout
+
+
+# A user's own.
+
+
+def test_ten_lines_of_ones_own_are_a_story(keyrig: Run, mine: Callable[[str], str]) -> None:
+    run = keyrig("run", mine(TEN_LINES))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.strip().startswith(STORY), run.stdout
+
+
+def test_a_failure_shows_the_step_and_the_assertion(keyrig: Run, mine: Callable[[str], str]) -> None:
+    run = keyrig("run", mine(BROKEN))
+    assert run.returncode == 1
+    told = run.stdout.partition("=== FAILURES ===")[0]
+    assert "✘ my scenarios · A story that breaks" in told
+    assert "  ✘ day  0 00:00:00  alice signs in with a password alone → signed in" in told
+    assert "AssertionError: assert 'alice' == 'bob'" in told
+    assert "at my_scenarios.py:6" in told
+    assert "✔ my scenarios · One that does not" in told
+    assert "1 passed, 1 failed" in run.stdout
+
+
+def test_the_first_failure_can_be_the_last(keyrig: Run, mine: Callable[[str], str]) -> None:
+    run = keyrig("run", "-x", mine(BROKEN))
+    assert run.returncode == 1
+    assert "One that does not" not in run.stdout
+    assert "0 passed, 1 failed" in run.stdout
+
+
+def test_one_scenario_of_a_file_can_be_named(keyrig: Run, mine: Callable[[str], str]) -> None:
+    run = keyrig("run", "-v", f"{mine(BROKEN)}::test_after")
+    assert run.returncode == 0, run.stdout
+    assert "1 passed, 0 failed" in run.stdout
+    assert "my_scenarios.py::test_after" in run.stdout
+
+
+def test_ones_own_conftest_and_settings_count_for_ones_own_file(
+    keyrig: Run, mine: Callable[[str], str], tmp_path: Path
+) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = mine\naddopts = --strict-markers\n")
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture\ndef carol(world):\n    return world.user('carol')\n"
+    )
+    run = keyrig(
+        "run",
+        mine(
+            "import pytest\n@pytest.mark.mine\ndef test_carol(carol):\n    assert carol.sign_in().accepted\n"
+        ),
+    )
+    assert run.returncode == 0, run.stdout
+    assert "carol signs in with a password alone → signed in" in run.stdout
+
+
+def test_what_follows_two_dashes_is_pytests(keyrig: Run, mine: Callable[[str], str]) -> None:
+    run = keyrig("run", mine(BROKEN), "--", "--deselect=my_scenarios.py::test_broken", "--durations=1")
+    assert run.returncode == 0, run.stdout
+    assert "slowest 1 durations" in run.stdout
+
+
+def test_a_file_that_cannot_be_read_is_a_failure_with_its_reason(
+    keyrig: Run, mine: Callable[[str], str]
+) -> None:
+    run = keyrig("run", mine("def test_half(world:\n"))
+    assert run.returncode != 0
+    assert "SyntaxError" in run.stdout
+    assert "0 passed, 0 failed" in run.stdout
+
+
+def test_a_terminal_without_our_marks_still_gets_the_story(keyrig: Run, mine: Callable[[str], str]) -> None:
+    run = keyrig("run", mine(TEN_LINES), PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "? my scenarios ? A token that has drifted away" in run.stdout
+
+
+def test_colours_where_they_are_wanted_and_nowhere_else(keyrig: Run, mine: Callable[[str], str]) -> None:
+    one = mine("def test_one(world):\n    world.user('alice').sign_in()\n")
+    assert "\x1b[32m" in keyrig("run", one, FORCE_COLOR="1").stdout
+    assert "\x1b" not in keyrig("run", one, NO_COLOR="1").stdout
+
+
+# What cannot be done is one line and exit code 2.
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["run", "nowhere.py"], "no such file: nowhere.py"),
+        (["run", "--key", "emulated:nope"], "no key is called 'emulated:nope'"),
+        (["run", "--token", "paper"], "no token is called 'paper'"),
+        (["serve", "--profile", "aws-1999"], "no service profile 'aws-1999'"),
+        (["serve", "--db", "/nowhere/at/all"], "cannot open the store /nowhere/at/all"),
+    ],
+)
+def test_misuse_is_one_clear_line(keyrig: Run, args: list[str], line: str) -> None:
+    run = keyrig(*args)
+    assert run.returncode == 2
+    said = [each for each in run.stderr.splitlines() if each]
+    assert len(said) == 1, run.stderr
+    assert line in said[0]
+    assert "Traceback" not in run.stdout
+
+
+@pytest.mark.parametrize("args", [["run", "--no-such-option"], ["run", "--", "--no-such-option"], ["dance"]])
+def test_an_unknown_option_or_command_is_a_usage_error(keyrig: Run, args: list[str]) -> None:
+    run = keyrig(*args)
+    assert run.returncode == 2
+    assert args[-1] in run.stderr
+
+
+def test_the_version_is_told(keyrig: Run) -> None:
+    assert re.fullmatch(r"keyrig, version \S+\n", keyrig("--version").stdout)
+
+
+def test_list_names_keys_tokens_and_scenarios(keyrig: Run) -> None:
+    run = keyrig("list")
+    assert run.returncode == 0
+    assert re.search(r"^  emulated:ctap21 .*\bclientPin\b", run.stdout, re.MULTILINE)
+    assert "tokens, for --token\n  emulated\n" in run.stdout
+    assert re.search(r"^\d+ scenarios$", run.stdout, re.MULTILINE)
+
+
+# Serving.
+
+
+@contextmanager
+def served(*args: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``keyrig serve``, running; and what it says when it has begun."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "harness", "serve", *args],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("Ctrl-C"):
+                break
+        yield process, said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_lets_the_first_user_in_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with served(cwd=tmp_path) as (process, said):
+        address = re.search(r"http://localhost:\d+", said)
+        assert address, said
+        assert "sign-in" in str(httpx.get(address[0], follow_redirects=True).url)
+        credentials = dict(re.findall(r"(AWS_\w+)=(\S+)", said))
+        assert credentials["AWS_ENDPOINT_URL"] == address[0]
+        script = (
+            "import boto3; print([user['UserName'] for user in boto3.client('iam').list_users()['Users']])"
+        )
+        asked = subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, **credentials}, capture_output=True, text=True
+        )
+        assert asked.stdout == "['admin']\n", asked.stderr
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors) == (0, "")
+        assert rest == "stopped\n"
+
+
+def test_serve_keeps_its_accounts_in_a_file_and_shows_credentials_once(tmp_path: Path) -> None:
+    with served("--db", "accounts.db", cwd=tmp_path) as (_, said):
+        account = re.search(r"account +(\d{12})", said)
+        assert account
+        assert "password" in said
+    with served("--db", "accounts.db", cwd=tmp_path) as (_, said):
+        assert account[1] in said
+        assert "password" not in said
+        assert "SECRET" not in said
+
+
+def test_serve_on_a_port_in_use_is_one_line(keyrig: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = keyrig("serve", "--port", str(port))
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == [f"Error: port {port} is in use; choose another, or 0 for a free one"]
+
+
+def test_serve_from_a_corrupt_store_is_one_line(keyrig: Run, tmp_path: Path) -> None:
+    with served("--db", "accounts.db", cwd=tmp_path):
+        pass
+    for file in tmp_path.glob("accounts.db-*"):
+        file.unlink()
+    (tmp_path / "accounts.db").write_bytes(b"not a database, though long enough to look like one" * 100)
+    run = keyrig("serve", "--db", "accounts.db")
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert "accounts.db" in line
+
+
+def _report(path: Path) -> ElementTree.ElementTree:
+    return ElementTree.parse(path)  # noqa: S314 - pytest wrote it
