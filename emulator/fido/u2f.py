@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import assert_never
 
 from emulator.fido import cose
 from emulator.fido.apdu import CommandApdu
@@ -106,16 +105,12 @@ def register(state: AuthenticatorState, request: RegistrationRequest) -> Command
 def authenticate(state: AuthenticatorState, request: AuthenticationRequest) -> Command:
     """A signature by the key of a handle, if the handle is ours and this application's (§5)."""
     credential = _find(state, request)
-    match request.control:
-        case Control.CHECK_ONLY:
-            raise ApduError(StatusWord.CONDITIONS_NOT_SATISFIED)  # §5.1: it is ours
-        case Control.ENFORCE_PRESENCE:
-            yield from _wait_for_presence()
-            presence = Flags.UP
-        case Control.DONT_ENFORCE_PRESENCE:
-            presence = Flags(0)
-        case _:
-            assert_never(request.control)
+    if request.control is Control.CHECK_ONLY:
+        raise ApduError(StatusWord.CONDITIONS_NOT_SATISFIED)  # §5.1: it is ours
+    enforced = request.control is Control.ENFORCE_PRESENCE
+    if enforced:
+        yield from _wait_for_presence()
+    presence = Flags.UP if enforced else Flags(0)
     count = bytes((presence,)) + state.next_sign_count().to_bytes(4, "big")
     key = state.session.load_key(credential.algorithm, credential.private_key)
     return count + key.sign(request.application + count + request.challenge)
