@@ -11,12 +11,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 import botocore.config
+import botocore.loaders
 import botocore.session
 import httpx
 from fido2.client import ClientError, DefaultClientDataCollector, Fido2Client, UserInteraction
@@ -65,7 +66,14 @@ class Browser:
         self.base_url = base_url.rstrip("/")
         self.key = key
         self.pin = pin
-        self._http = httpx.Client(base_url=self.base_url, follow_redirects=True, trust_env=False, timeout=30)
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            follow_redirects=True,
+            trust_env=False,
+            timeout=30,
+            # Reading the machine's CA certificates takes longer than a sign-in; plain HTTP needs none.
+            verify=self.base_url.startswith("https:"),
+        )
         self._page: Page | None = None
 
     @property
@@ -350,20 +358,28 @@ class Sdk:
         return self.with_credentials(self.sts.get_session_token(**given)["Credentials"])
 
     def _client(self, service: str) -> Any:
+        session = botocore.session.Session(
+            {
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        session.register_component("data_loader", _published_models())
         return boto3.session.Session(
             aws_access_key_id=self.access_key_id,
             aws_secret_access_key=self._secret_access_key,
             aws_session_token=self._session_token,
             region_name=REGION,
-            botocore_session=botocore.session.Session(
-                {
-                    "profile": (None, None, None, None),
-                    "config_file": (None, None, os.devnull, None),
-                    "credentials_file": (None, None, os.devnull, None),
-                }
-            ),
+            botocore_session=session,
         ).client(
             service,
             endpoint_url=self.base_url,
             config=botocore.config.Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=30),
         )
+
+
+@cache
+def _published_models() -> botocore.loaders.Loader:
+    """The service models, which clients only read: parsing them again would take most of a client's time."""
+    return botocore.loaders.create_loader()

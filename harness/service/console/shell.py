@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -118,12 +119,13 @@ class Shell:
         return await run_in_threadpool(self._visit, request, form, refused)
 
     def _visit(self, request: Request, form: Mapping[str, str], refused: PageError | None) -> Response:
-        browser = request.cookies.get(BROWSER_COOKIE) or self._random_bytes(32).hex()
+        browser = request.cookies.get(BROWSER_COOKIE, "")
+        if not re.fullmatch(r"[0-9a-f]{64}", browser):
+            browser = self._random_bytes(32).hex()
         visit = Visit(
             identity=self._identity,
             session=self._session(request),
             remembered=Remembered.parse(request.cookies.get(ACCOUNT_COOKIE, "")),
-            path=request.url.path,
             path_params=request.path_params,
             query=request.query_params,
             form=form,
@@ -195,7 +197,6 @@ class Shell:
                     alert=answer.alert,
                     notice=DONE.get(visit.query.get("done", "")) if answer.alert is None else None,
                     csrf=csrf,
-                    path=visit.path,
                     signed_in=visit.session if isinstance(visit.session, SignedIn) else None,
                 )
                 return HTMLResponse(html, answer.status)

@@ -126,7 +126,6 @@ def enter_code(visit: Visit) -> Answer:
 
 def resync_and_sign_in(visit: Visit) -> Answer:
     """Two consecutive codes resync the device and sign in at once (S3), where that was offered."""
-    visit.awaiting_mfa  # noqa: B018  # refused before it is told that nothing is offered
     if not _resync_is_offered(visit):
         raise PageError(409, "Not offered yet", "Resync is offered here once several codes were refused.")
     device, code_1, code_2 = visit.asked("device") or None, visit.asked("code_1"), visit.asked("code_2")

@@ -60,7 +60,6 @@ class Visit:
     identity: Identity
     session: SignInSession | None
     remembered: Remembered | None
-    path: str
     path_params: Mapping[str, str]
     query: Mapping[str, str]
     form: Mapping[str, str] = field(repr=False)

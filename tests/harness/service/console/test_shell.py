@@ -85,6 +85,13 @@ def test_cookies_are_secure_where_the_service_is(town: Any) -> None:
     assert "Secure" not in _get(page, town.identity, "http://localhost/").headers["set-cookie"]
 
 
+@pytest.mark.parametrize("cookie", ["keyrig-browser=a b\\015", "keyrig-account=%%%:", "keyrig-session=\xe9"])
+def test_cookies_that_are_none_of_ours_are_passed_over(http: httpx.Client, cookie: str) -> None:
+    answer = http.get("/sign-in", headers={"cookie": cookie.encode("latin-1")})
+    assert answer.status_code == 200
+    assert len(answer.cookies["keyrig-browser"]) == 64
+
+
 # CSRF.
 
 
