@@ -33,7 +33,14 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.fido.authenticator"],
     ["emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],
     ["emulator.faults"],
-    ["emulator.transports.*"],
+    ["emulator.transports.port", "emulator.transports.descriptor"],
+    ["emulator.transports.hidraw"],
+    [
+        "emulator.transports.gadget",
+        "emulator.transports.loop",
+        "emulator.transports.udp",
+        "emulator.transports.uhid",
+    ],
     ["emulator"],
 ]
 HARNESS_FLOORS: list[list[str]] = [
