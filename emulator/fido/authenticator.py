@@ -73,7 +73,8 @@ class Authenticator:
     def cbor(self, message: bytes, now: float) -> Command:
         """Run a CTAP2 message (command byte, then CBOR); its answer is a status byte, then CBOR.
 
-        CTAP 2.3 §8. Closing it while it waits leaves the store as it was.
+        CTAP 2.3 §8. Closing it while it waits leaves the store as it was, but for the retries that fingers
+        not recognised have cost by then.
         """
         try:
             response = yield from self._run(message, now)

@@ -77,6 +77,12 @@ def test_asking_for_the_retries_costs_none(key, pin) -> None:
     assert [pin.get_pin_retries() for _ in range(3)] == [(8, False)] * 3
 
 
+def test_a_ctap20_key_tells_the_retries_alone(make_key) -> None:
+    key = make_key("ctap20")
+    key.set_pin()
+    assert key.command(CLIENT_PIN, {1: 1, 2: 1}) == (CtapStatus.SUCCESS, {3: 8})
+
+
 def test_the_key_agreement_key_stays_until_power_goes(key, pin) -> None:
     def public_key() -> object:
         return key.command(CLIENT_PIN, {1: pin.protocol.VERSION, 2: 2})[1][1]

@@ -185,13 +185,13 @@ def test_a_token_verifies_the_user_once(make_key, protocol: int) -> None:
     assert key.make(token=token, protocol=protocol)[0] == CtapStatus.PIN_AUTH_INVALID
 
 
-def test_a_ctap20_token_is_good_until_power_goes(make_key) -> None:
+def test_a_ctap20_token_is_good_for_everyone_until_power_goes(make_key) -> None:
     key = make_key("ctap20")
     key.set_pin()
     token = key.token()
-    for _ in range(2):
+    for rp_id in ("example.com", "example.org"):
         key.now += 3600
-        assert key.made(token=token, protocol=1).is_user_verified()
+        assert key.made(token=token, protocol=1, rp_id=rp_id).is_user_verified()
     assert key.token() == token
     key.power_cycle()
     assert key.make(token=token, protocol=1)[0] == CtapStatus.PIN_AUTH_INVALID
