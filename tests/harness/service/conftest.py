@@ -20,7 +20,6 @@ from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, Au
 from emulator.clock import ManualClock
 from harness.service.identity import Identity
 from harness.service.model import Caller, SignedIn
-from harness.service.profile import ServiceProfile
 from harness.service.store import AccountStore, MemoryStore
 
 PASSWORD = "Correct-horse-1"
@@ -174,11 +173,11 @@ class Token:
 
 @pytest.fixture
 def open_office() -> Callable[..., Office]:
-    def open_(store: AccountStore | None = None, profile: ServiceProfile | None = None) -> Office:
+    def open_(store: AccountStore | None = None, **more: Any) -> Office:
         clock = ManualClock()
         store = MemoryStore() if store is None else store
         cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        identity = Identity(store, clock=clock, profile=profile, password_hasher=cheap)
+        identity = Identity(store, clock=clock, **{"password_hasher": cheap, **more})
         identity.origins.append(ORIGIN)
         account = identity.create_account("example-corp", "root@example.com", PASSWORD, "123456789012")
         return Office(clock, store, identity, account.id, identity.root_caller(account.id))
