@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 import uvicorn
@@ -19,6 +21,8 @@ from harness.service.identity import Identity
 
 _LOOPBACK = "127.0.0.1"
 _START_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 2.0
+_TICK_S = 0.1  # on_tick counts tenths of a second
 
 
 class ServiceError(Exception):
@@ -67,30 +71,53 @@ class RunningService:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
         self._identity.origins.remove(self.base_url)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, quiet, that says when it is ready and leaves the process's signals alone."""
+    """Uvicorn, quiet, that says when it is ready and stops at once.
+
+    Its own loop and shutdown look around every tenth of a second, which many short scenarios would feel.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(
-            uvicorn.Config(
-                app,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=2,
-            )
+            uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
         )
         self.ready = threading.Event()
 
+    def stop(self) -> None:
+        """Ask the server to stop, from another thread."""
+        self.should_exit = True
+        if self.ready.is_set():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _TICK_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        # Answers under way are finished, within reason.
+        deadline = self._loop.time() + _STOP_TIMEOUT_S
+        while (self.server_state.connections or self.server_state.tasks) and self._loop.time() < deadline:
+            await asyncio.sleep(0.002)
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 def _listen(port: int) -> socket.socket:
