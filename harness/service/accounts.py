@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from harness.service.authorization import authorize
-from harness.service.directory import access_keys_of, iam_users, user_of
+from harness.service.directory import access_keys_of, check_account_id, check_alias, iam_users, user_of
 from harness.service.environment import Environment
 from harness.service.errors import EntityAlreadyExists, NoSuchEntity
 from harness.service.model import (
@@ -35,8 +35,13 @@ class Accounts:
     ) -> Account:
         """Open an account with its root user. The ID is made up unless given.
 
-        EntityAlreadyExists if the alias, the e-mail address or the ID is taken.
+        EntityAlreadyExists if the alias, the e-mail address or the ID is taken; ValidationError,
+        PasswordPolicyViolation.
         """
+        if alias is not None:
+            check_alias(self._profile, alias)
+        if account_id is not None:
+            check_account_id(self._profile, account_id)
         check_password(self._profile, root_password)
         password_hash = self._environment.passwords.hash(root_password)
         now = self._environment.clock()
@@ -106,6 +111,7 @@ class Accounts:
 
     def create_account_alias(self, caller: Caller, alias: str) -> None:
         """CreateAccountAlias: in place of the one there is."""
+        check_alias(self._profile, alias)
         authorize(self._environment, caller, "iam:CreateAccountAlias", "*")
         with self._environment.store.transaction() as transaction:
             if any(account.alias == alias for account in transaction.list(Account)):

@@ -23,6 +23,9 @@ from harness.service.store import Transaction
 
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)  # IAM API: userNameType, virtualMFADeviceName, policyNameType
 _PATH = re.compile(r"/|/[!-~]+/")  # IAM API: pathType
+_SERIAL_NUMBER = re.compile(r"[\w+=/:,.@-]+", re.ASCII)  # IAM API: serialNumberType
+_ALIAS = re.compile(r"[a-z0-9](-?[a-z0-9])+")  # IAM API: accountAliasType
+_DIGITS = re.compile(r"[0-9]+")
 
 
 def target(
@@ -104,18 +107,42 @@ def device_of(profile: ServiceProfile, transaction: Transaction, user: User, ser
 
 def check_name(profile: ServiceProfile, member: str, name: str, length: int) -> None:
     """ValidationError unless ``name`` is one IAM takes: up to ``length`` word characters and ``+=,.@-``."""
-    if not _NAME.fullmatch(name):
-        _refuse(profile, member, name, "Member must satisfy regular expression pattern: [\\w+=,.@-]+")
-    if len(name) > length:
-        _refuse(profile, member, name, f"Member must have length less than or equal to {length}")
+    _check(profile, member, name, _NAME, 1, length)
 
 
 def check_path(profile: ServiceProfile, path: str) -> None:
     """ValidationError unless ``path`` begins and ends with a slash and is printable ASCII."""
-    if not _PATH.fullmatch(path):
-        _refuse(profile, "path", path, "Member must satisfy regular expression pattern: (/)|(/[!-~]+/)")
-    if len(path) > profile.path_length:
-        _refuse(profile, "path", path, f"Member must have length less than or equal to {profile.path_length}")
+    _check(profile, "path", path, _PATH, 1, profile.path_length)
+
+
+def check_serial_number(profile: ServiceProfile, serial_number: str) -> None:
+    """ValidationError unless ``serial_number`` is one IAM takes."""
+    shortest, longest = profile.serial_number_min_length, profile.serial_number_length
+    _check(profile, "serialNumber", serial_number, _SERIAL_NUMBER, shortest, longest)
+
+
+def check_account_id(profile: ServiceProfile, account_id: str) -> None:
+    """ValidationError unless ``account_id`` is twelve digits."""
+    _check(profile, "accountId", account_id, _DIGITS, profile.account_id_digits, profile.account_id_digits)
+
+
+def check_alias(profile: ServiceProfile, alias: str) -> None:
+    """ValidationError unless ``alias`` is lower-case letters, digits and single inner hyphens, and no ID."""
+    _check(profile, "accountAlias", alias, _ALIAS, profile.alias_min_length, profile.alias_length)
+    if len(alias) == profile.account_id_digits and _DIGITS.fullmatch(alias):
+        _refuse(profile, "accountAlias", alias, "Member must not be an account ID")
+
+
+def _check(
+    profile: ServiceProfile, member: str, value: str, pattern: re.Pattern[str], shortest: int, longest: int
+) -> None:
+    if len(value) < shortest:
+        _refuse(profile, member, value, f"Member must have length greater than or equal to {shortest}")
+    if len(value) > longest:
+        _refuse(profile, member, value, f"Member must have length less than or equal to {longest}")
+    if not pattern.fullmatch(value):
+        regex = f"Member must satisfy regular expression pattern: {pattern.pattern}"
+        _refuse(profile, member, value, regex)
 
 
 def _refuse(profile: ServiceProfile, member: str, value: str, constraint: str) -> None:

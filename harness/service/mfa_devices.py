@@ -11,7 +11,15 @@ from urllib.parse import quote
 from harness.service import totp_rules
 from harness.service.authorization import authorize
 from harness.service.device_limits import refuse_another_device, refuse_taken_name, require_existing_device
-from harness.service.directory import check_name, check_path, device_of, devices_of, find_device, target
+from harness.service.directory import (
+    check_name,
+    check_path,
+    check_serial_number,
+    device_of,
+    devices_of,
+    find_device,
+    target,
+)
 from harness.service.environment import Environment
 from harness.service.errors import (
     DeleteConflict,
@@ -54,8 +62,9 @@ class MfaDevices:
         """Make a hardware token known, as its vendor does before selling it. The operator's: no caller.
 
         What is not given is the profile's. ``ValueError`` if the secret is too short or a number out of
-        range; EntityAlreadyExists if the serial number is known.
+        range; ValidationError or EntityAlreadyExists if the serial number is none or is known.
         """
+        check_serial_number(self._profile, serial_number)
         totp = TotpState(
             secret=secret,
             digits=self._profile.totp_digits if digits is None else digits,

@@ -46,6 +46,8 @@ class ServiceProfile:
     user_name_length: int
     policy_name_length: int
     device_name_length: int
+    serial_number_min_length: int
+    serial_number_length: int
     path_length: int
     virtual_arn: str
     security_key_arn: str
@@ -88,6 +90,8 @@ class ServiceProfile:
     deny_blocks_get_session_token: bool
 
     account_id_digits: int
+    alias_min_length: int
+    alias_length: int
     user_id_prefix: str
     user_id_length: int
     access_key_prefix: str

@@ -11,6 +11,7 @@ from harness.service.errors import (
     EntityAlreadyExists,
     NoSuchEntity,
     PasswordPolicyViolation,
+    ValidationError,
 )
 
 
@@ -37,6 +38,20 @@ def test_nothing_of_an_account_can_be_taken_twice(
 ) -> None:
     with pytest.raises(EntityAlreadyExists):
         office.identity.create_account(alias, email, office.password, account_id)
+
+
+@pytest.mark.parametrize("alias", ["", "ab", "a" * 64, "-abc", "abc-", "a--b", "Abc", "a_b", "123456789013"])
+def test_an_alias_that_iam_would_not_take_is_refused(office: Any, alias: str) -> None:
+    with pytest.raises(ValidationError, match="'accountAlias' failed to satisfy constraint"):
+        office.identity.create_account(alias, "new@example.com", office.password)
+    with pytest.raises(ValidationError):
+        office.identity.create_account_alias(office.root, alias)
+
+
+@pytest.mark.parametrize("account_id", ["", "1", "1234567890123", "12345678901a", "１２３４５６７８９０１２"])
+def test_an_account_id_is_twelve_digits(office: Any, account_id: str) -> None:
+    with pytest.raises(ValidationError, match="'accountId' failed to satisfy constraint"):
+        office.identity.create_account("new", "new@example.com", office.password, account_id)
 
 
 def test_a_root_password_must_satisfy_the_policy(office: Any) -> None:

@@ -59,11 +59,17 @@ def test_a_hardware_token_is_known_once(office: Any) -> None:
         office.identity.import_hardware_token(SERIAL, bytes(20))
 
 
+@pytest.mark.parametrize("serial_number", ["", "GAHT1234", "GAHT 12345678", "GAHT1234567é", "G" * 257])
+def test_a_serial_number_that_iam_would_not_take_is_refused(office: Any, serial_number: str) -> None:
+    with pytest.raises(ValidationError, match="'serialNumber' failed to satisfy constraint"):
+        office.identity.import_hardware_token(serial_number, bytes(20))
+
+
 def test_a_hardware_token_may_have_other_digits_and_another_period(office: Any) -> None:
     device = office.identity.import_hardware_token(SERIAL, bytes(20), 8, 60, "SHA256")
     assert (device.totp.digits, device.totp.period, device.totp.algorithm) == (8, 60, "SHA256")
     with pytest.raises(ValueError, match="14 bytes"):
-        office.identity.import_hardware_token("GAHT2", b"short")
+        office.identity.import_hardware_token("GAHT87654321", b"short")
 
 
 # Virtual devices are made.
