@@ -180,10 +180,11 @@ def plugin_name() -> str:
 
 def run_pytest(args: Sequence[str]) -> int:
     """pytest's exit code, with its own for a usage error (4) made ours (2)."""
-    # Where pytest-sugar is installed it would put its own reporter over ours.
-    plugins = ["-p", plugin_name(), "-p", "harness.report", "-p", "no:sugar"]
+    ours = ["-p", plugin_name(), "-p", "harness.report"]
+    ours += ["-p", "no:sugar"]  # pytest-sugar would put its reporter over ours
+    ours += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]  # by this command
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show ✔ shows ?
-    code = int(pytest.main([*plugins, *args]))
+    code = int(pytest.main([*ours, *args]))
     return 2 if code == pytest.ExitCode.USAGE_ERROR else code

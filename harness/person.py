@@ -67,8 +67,8 @@ class Outcome:
 class Person:
     """Someone with a user of the account and its password; ``str()`` is what the story calls them.
 
-    ``key`` is plugged in where they sit. What the pages in front of them do not offer is a
-    :class:`~harness.page.PlatformError`; what the service refuses is an :class:`Outcome`.
+    What the service refuses is an :class:`Outcome`; what the pages in front of them do not offer is a
+    :class:`~harness.page.PlatformError`. ``of`` is whose device it is, unless their own.
     """
 
     def __init__(
@@ -118,47 +118,48 @@ class Person:
 
     def sign_in(
         self,
-        token: Token | None = None,
+        device: Token | Key | None = None,
         *,
-        key: Key | None = None,
         code: str | None = None,
-        device: str | None = None,
     ) -> Outcome:
-        """Sign in from a new browser with the password, and with what ``token`` shows or ``key`` answers.
+        """Sign in from a new browser with the password, and with what a token shows or a key answers.
 
-        ``code`` is typed instead of what the token shows. Where the page asks for the device, it is the
-        token's, or ``device``. With a password alone, being asked for MFA is a refusal.
+        ``code`` is typed instead of what the token shows. With a password alone, being asked for MFA is a
+        refusal.
         """
-        how = "a security key" if key else name_of(token, device) if token or device else "a password alone"
-        device = device or (token.serial_number if token else None)
 
         def attempt(browser: Browser) -> Page:
             page = self._give_password(browser)
-            if page.error is not None or (token is None and key is None and code is None):
+            if page.error is not None or device is None:
                 return page
-            return self._prove(browser, key, code or (token.read() if token else ""), device)
+            return _prove(browser, device, code)
 
-        self._new_browser(key)
+        match device:
+            case None:
+                how = "a password alone"
+            case Key():
+                how = "a security key"
+            case _:
+                how = name_of(device)
+        self._new_browser(device if isinstance(device, Key) else None)
         return self._in_console(f"{self} signs in with {how}", attempt, "signed in", _signed_in)
 
     def enter_code(self, token: Token, code: str | None = None) -> Outcome:
         """Answer the MFA page that is shown, once more."""
 
         def attempt(browser: Browser) -> Page:
-            return self._prove(browser, None, code or token.read(), token.serial_number)
+            return _prove(browser, token, code)
 
         text = f"{self} enters a code of {name_of(token)}"
         return self._in_console(text, attempt, "signed in", _signed_in)
 
     def post_assertion(self, response: str) -> Outcome:
         """Answer the MFA page that is shown with a security key's ``response``, as it was once made."""
-        text = f"{self} sends an assertion"
-        return self._in_console(
-            text,
-            lambda browser: browser.submit("mfa-security-key", response=response),
-            "signed in",
-            _signed_in,
-        )
+
+        def attempt(browser: Browser) -> Page:
+            return browser.submit("mfa-security-key", response=response)
+
+        return self._in_console(f"{self} sends an assertion", attempt, "signed in", _signed_in)
 
     def resync_and_sign_in(self, token: Token, codes: Codes | None = None) -> Outcome:
         """Answer the page that offers to resync, with two consecutive codes."""
@@ -310,11 +311,6 @@ class Person:
             return browser.sign_in_root(self.account, self.password)
         return browser.sign_in(self.account, self.name, self.password)
 
-    def _prove(self, browser: Browser, key: Key | None, code: str, device: str | None) -> Page:
-        if key is not None:
-            return browser.use_security_key()
-        return browser.enter_code(code, _asked(browser.page, "mfa-code", device))
-
     def _virtual_serial_number(self, name: str, of: Person | None) -> str:
         owner = (of or self).user
         return f"arn:aws:iam::{owner.account_id}:mfa/{name}"
@@ -384,9 +380,9 @@ class Person:
         return outcome
 
 
-def name_of(token: Token | None, device: str | None = None) -> str:
+def name_of(token: Token) -> str:
     """What people call a TOTP device: the serial number printed on it, or its name in the app."""
-    return _short(token.serial_number if token else device or "")
+    return _short(token.serial_number)
 
 
 def _short(serial_number: str) -> str:
@@ -400,6 +396,14 @@ def _name(person: Person | None) -> str | None:
 
 def _read_two(token: Token) -> Codes:
     return token.read_two()
+
+
+def _prove(browser: Browser, device: Token | Key, code: str | None) -> Page:
+    """Answer the MFA page."""
+    if isinstance(device, Key):
+        return browser.use_security_key()
+    chosen = _asked(browser.page, "mfa-code", device.serial_number)
+    return browser.enter_code(code or device.read(), chosen)
 
 
 def _asked(page: Page, purpose: str, device: str | None) -> str | None:

@@ -120,6 +120,7 @@ class StoryReporter(TerminalReporter):  # type: ignore[misc]  # final to pytest,
         self._started = time.perf_counter()
         self._simulated = 0.0
         self._told = False
+        self._counting = False
 
     def _progress_display(self) -> Progress | None:
         """A live line at the foot of a terminal; none in a pipe or CI, nor where scenarios write freely."""
@@ -172,9 +173,10 @@ class StoryReporter(TerminalReporter):  # type: ignore[misc]  # final to pytest,
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport
     ) -> Generator[None, tuple[str, Any, Any], tuple[str, str, str]]:
-        category, _, _ = yield
-        if isinstance(report, pytest.TestReport) and category:
-            self._categories.setdefault(report.nodeid, []).append(category)
+        category, letter, word = yield
+        if not self._counting:
+            return category, letter, word
+        self._categories.setdefault(report.nodeid, []).append(category)
         return category, "", ""  # counted, but no letter and no word: the story says it
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
@@ -185,7 +187,9 @@ class StoryReporter(TerminalReporter):  # type: ignore[misc]  # final to pytest,
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._reports.setdefault(report.nodeid, []).append(report)
+        self._counting = True
         super().pytest_runtest_logreport(report)
+        self._counting = False
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         reports = self._reports.pop(nodeid, [])

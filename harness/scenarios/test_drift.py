@@ -25,7 +25,7 @@ def test_security_key_is_immune_to_a_wrong_clock(world: World) -> None:
     token.step_clock(-3_600)
     world.wait(days=3_650)
     assert alice.sign_in(token).refused
-    assert alice.sign_in(key=key).accepted
+    assert alice.sign_in(key).accepted
     resync = alice.call(
         "resyncs her security key by API",
         lambda sdk: sdk.iam.resync_mfa_device(

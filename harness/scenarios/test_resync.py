@@ -15,13 +15,13 @@ def test_by_the_user(world: World) -> None:
     alice, token, key = world.user("alice"), world.token("GAHT12345678", drift_ppm=SLOW), world.key()
     assert alice.sign_in().accepted
     assert alice.register_key(key, "alice-key").accepted
-    assert alice.sign_in(key=key).accepted
+    assert alice.sign_in(key).accepted
     assert alice.enable_hardware(token).accepted
     world.wait(days=74, seconds=1)
     refused = alice.sign_in(token)
     assert refused.refused
     assert refused.diagnosis == "code 61 s old"
-    assert alice.sign_in(key=key).accepted
+    assert alice.sign_in(key).accepted
     assert alice.resync(token).accepted
     world.wait(minutes=1)
     assert alice.sign_in(token).accepted

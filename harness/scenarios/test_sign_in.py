@@ -36,10 +36,10 @@ def test_with_a_security_key(world: World) -> None:
     assert alice.sign_in().accepted
     assert alice.register_key(key, "alice-key").accepted
     world.wait(days=1)
-    signed_in = alice.sign_in(key=key)
+    signed_in = alice.sign_in(key)
     assert signed_in.accepted
     assert "/alice-key-" in signed_in.page.texts["mfa-used"]
-    stranger = alice.sign_in(key=world.key())
+    stranger = alice.sign_in(world.key())
     assert stranger.refused
 
 
@@ -49,11 +49,11 @@ def test_with_any_of_several_devices(world: World) -> None:
     alice, token, key = world.user("alice"), world.token("GAHT12345678"), world.key()
     assert alice.sign_in().accepted
     assert alice.register_key(key, "alice-key").accepted
-    assert alice.sign_in(key=key).accepted
+    assert alice.sign_in(key).accepted
     assert alice.enable_hardware(token).accepted
     phone = alice.enable_virtual(world.app(), "alice-phone")
     assert phone.accepted
     world.wait(days=1)
     assert alice.sign_in(token).accepted
     assert alice.sign_in(phone.token).accepted
-    assert alice.sign_in(key=key).accepted
+    assert alice.sign_in(key).accepted

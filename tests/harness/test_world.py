@@ -51,14 +51,14 @@ def test_every_key_of_a_world_is_another(world: World) -> None:
     alice = world.user("alice")
     assert alice.sign_in().accepted
     assert alice.register_key(world.key(), "alice-key").accepted
-    assert "NO_CREDENTIALS" in alice.sign_in(key=world.key()).text
+    assert "NO_CREDENTIALS" in alice.sign_in(world.key()).text
 
 
 def test_a_clone_holds_the_same_credentials(world: World) -> None:
     alice, key = world.user("alice"), world.key()
     assert alice.sign_in().accepted
     assert alice.register_key(key, "alice-key").accepted
-    assert "NO_CREDENTIALS" not in alice.sign_in(key=world.clone(key)).text
+    assert "NO_CREDENTIALS" not in alice.sign_in(world.clone(key)).text
 
 
 def test_a_key_of_another_world_cannot_be_cloned(world: World) -> None:
@@ -117,7 +117,7 @@ def test_a_key_that_refuses_is_a_refusal(world: World) -> None:
     alice, key = world.user("alice"), world.key()
     alice.sign_in()
     alice.register_key(key, "alice-key")
-    alice.sign_in(key=key)
+    alice.sign_in(key)
     again = alice.register_key(key, "once-more")
     assert again.refused
     assert "the security key cannot be assigned" in again.text

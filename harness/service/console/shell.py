@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -66,8 +67,12 @@ DONE = {
 _log = logging.getLogger(__name__)
 
 
+@cache
 def templates() -> jinja2.Environment:
-    """The console's templates: everything put into a page is escaped, a name left out is an error."""
+    """The console's templates: everything put into a page is escaped, a name left out is an error.
+
+    One for the process: compiling them anew takes longer than the rest of a service's start.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.service"),
         autoescape=True,
