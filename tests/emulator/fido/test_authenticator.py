@@ -74,6 +74,13 @@ def test_a_message_that_is_no_command_of_ours_is_refused_with_its_code(key, mess
     assert key.command(CtapCommand.GET_INFO)[0] == CtapStatus.SUCCESS
 
 
+def test_a_message_may_be_just_as_long_as_getinfo_says(key) -> None:
+    longest = key.profile.max_message_size
+    room = longest - 1 - len(cbor.encode(key.creation() | {0x55: bytes(256)})) + 256
+    for length, status in ((room, CtapStatus.SUCCESS), (room + 1, CtapStatus.REQUEST_TOO_LARGE)):
+        assert key.make({0x55: bytes(length)})[0] == status
+
+
 def test_a_u2f_only_key_knows_no_ctap2_command(make_key) -> None:
     key = make_key("u2f-only")
     assert {key.send(bytes((code,)))[0] for code in range(256)} == {CtapStatus.INVALID_COMMAND}

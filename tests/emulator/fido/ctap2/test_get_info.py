@@ -43,8 +43,9 @@ def test_getinfo_asks_for_no_gesture(key) -> None:
     assert key.asked == []
 
 
-def test_the_ctap21_key_says_all_that_applies_to_it(ctap2: Ctap2) -> None:
+def test_the_ctap21_key_says_all_that_applies_to_it_and_no_more(key, ctap2: Ctap2) -> None:
     info: Info = ctap2.info
+    assert set(members(key)) == {*range(0x01, 0x0B), 0x0C, 0x0D, 0x0E, 0x14}
     assert info.options == {
         "plat": False, "up": True, "rk": True, "clientPin": False, "pinUvAuthToken": True,
     }  # fmt: skip
