@@ -198,12 +198,20 @@ def _diagnose(state: TotpState, code: str, now: float, expected: int, limits: To
 
 def _codes(state: TotpState, steps: range) -> dict[int, str]:
     """The code of each step since 1970."""
-    generator = pyotp.HOTP(
-        base64.b32encode(state.secret).decode("ascii"),
-        digits=state.digits,
-        digest=_HASHES[state.algorithm],
-    )
+    generator = _Generator(state)
     return {step: generator.at(step) for step in steps if step >= 0}
+
+
+class _Generator(pyotp.HOTP):
+    """pyotp's codes, its secret decoded once and not for each of the thousands that a resync tries."""
+
+    def __init__(self, state: TotpState) -> None:
+        self._decoded = state.secret  # first, for pyotp's own check of its length
+        encoded = base64.b32encode(state.secret).decode("ascii")
+        super().__init__(encoded, digits=state.digits, digest=_HASHES[state.algorithm])
+
+    def byte_secret(self) -> bytes:
+        return self._decoded
 
 
 def _matching(codes: Mapping[int, str], code: str) -> list[int]:
