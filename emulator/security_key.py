@@ -52,6 +52,9 @@ class Observer(Protocol):
     def waiting(self, request: Request, gesture: Gesture) -> None:
         """It waits for a gesture; one of U2F is answered at once all the same, and asked again."""
 
+    def resumed(self, request: Request) -> None:
+        """The gesture that it waited for was made."""
+
     def answered(self, request: Request, answer: bytes | None) -> None:
         """It is over; ``None`` when it was abandoned: INIT on its channel, or a power cycle."""
 
@@ -299,6 +302,8 @@ class SecurityKey:
             return Given(now=now) if _delay(self._policy(gesture)) == 0 else None
 
         self._waiting = None
+        if given is not None:
+            self._observer.resumed(waiting.request)
         match _advance(waiting.command, given, at_hand):
             case Gesture() as gesture:
                 self._waiting = replace(waiting, gesture=gesture, asked=now)
@@ -366,6 +371,8 @@ class _NobodyListens:
     def started(self, request: Request) -> None: ...
 
     def waiting(self, request: Request, gesture: Gesture) -> None: ...
+
+    def resumed(self, request: Request) -> None: ...
 
     def answered(self, request: Request, answer: bytes | None) -> None: ...
 

@@ -24,7 +24,7 @@ EMULATOR_FLOORS: list[list[str]] = [
         "emulator.oath.otp",
         "emulator.profile",
     ],
-    ["emulator.fido.credential", "emulator.fido.authdata"],
+    ["emulator.fido.credential", "emulator.fido.authdata", "emulator.exchange"],
     ["emulator.store", "emulator.fido.attestation", "emulator.fido.session"],
     ["emulator.fido.state"],
     ["emulator.fido.ctap2.parameters", "emulator.fido.ctap2.verification"],
@@ -47,6 +47,7 @@ HARNESS_FLOORS: list[list[str]] = [
     [
         "harness.devices.key",
         "harness.devices.token",
+        "harness.machine",
         "harness.page",
         "harness.story",
         "harness.service.errors",
@@ -61,6 +62,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.policy_conditions",
         "harness.service.query_protocol",
         "harness.service.sigv4",
+        "harness.udev",
     ],
     [
         "harness.service.identifiers",
@@ -98,7 +100,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.person"],
     ["harness.world"],
     ["harness.scenarios.*", "harness.conformance.*", "harness.plugin"],
-    ["harness.report"],
+    ["harness.report", "harness.doctor"],
     ["harness.cli"],
     ["harness.__main__"],
 ]

@@ -361,6 +361,9 @@ class Listener:
     def waiting(self, request: Request, gesture: Gesture) -> None:
         self.heard.append(("waiting", request.data, gesture))
 
+    def resumed(self, request: Request) -> None:
+        self.heard.append(("resumed", request.data, None))
+
     def answered(self, request: Request, answer: bytes | None) -> None:
         self.heard.append(("answered", request.data, answer))
 
@@ -368,7 +371,6 @@ class Listener:
 @pytest.mark.parametrize(
     ("end", "answer"),
     [
-        (lambda platform: platform.key.touch(1.0), b"\x00\x01"),
         (lambda platform: platform.send(CANCEL), bytes((CtapStatus.KEEPALIVE_CANCEL,))),
         (lambda platform: platform.run(until=99.0), bytes((CtapStatus.USER_ACTION_TIMEOUT,))),
         (lambda platform: platform.send(INIT, NONCE), None),
@@ -386,6 +388,16 @@ def test_observer_hears_of_a_request_its_wait_and_its_one_end(end: Any, answer: 
         ("waiting", b"\x01", Gesture.PRESENCE),
         ("answered", b"\x01", answer),
     ]
+
+
+def test_observer_hears_when_the_waiting_ends() -> None:
+    listener = Listener()
+    fake = FakeAuthenticator(Gesture.PRESENCE)
+    platform = Platform(key_with(fake, touch="by call", observer=listener))
+    platform.send(CBOR, b"\x01")
+    platform.key.touch(1.0)
+    assert [event for event, *_ in listener.heard] == ["started", "waiting", "resumed", "answered"]
+    assert listener.heard[-1][2] == b"\x00\x01"
 
 
 def test_observer_hears_of_each_u2f_poll() -> None:
