@@ -1,4 +1,4 @@
-"""The command: ``keyrig run | list | serve``. A usage error is one line on stderr and exit code 2."""
+"""The command keyrig. A usage error is one line on stderr and exit code 2."""
 
 from __future__ import annotations
 
@@ -139,6 +139,58 @@ def serve(port: int, db: str, profile: str) -> None:
     except (ProfileError, ServiceError, StoreError) as error:
         raise Misuse(str(error)) from None
     click.echo("stopped")
+
+
+@main.command()
+@click.option(
+    "--for", "parts", multiple=True, metavar="PART", help="Look for this only, and exit 1 if it is missing."
+)
+def doctor(parts: Sequence[str]) -> None:
+    """Say what keyrig can use on this machine, and what mends what it cannot.
+
+    A PART is uhid, gadget, udp, hidraw, udev, pcscd or browser.
+    """
+    from harness.doctor import PARTS, examine
+    from harness.machine import Machine
+
+    for part in parts:
+        if part not in PARTS:
+            raise Misuse(f"no part is called {part!r}; parts are: {', '.join(PARTS)}")
+    missing = False
+    for finding in examine(Machine(), parts):
+        missing |= finding.missing
+        click.echo(f"{finding.part:<8} {'missing' if finding.missing else 'ok':<8} {finding.text}")
+        if finding.mend is not None:
+            click.echo(f"{'':<17} mend it: {finding.mend}")
+    sys.exit(1 if parts and missing else 0)
+
+
+@main.group()
+def udev() -> None:
+    """Let people use keyrig's keys without being root."""
+
+
+@udev.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def install(dry_run: bool) -> None:
+    """Install udev rules for /dev/uhid and for keyrig's keys, and the group they name."""
+    from harness.machine import Machine
+    from harness.udev import GROUP, UdevError, carry_out, steps, this_command
+
+    machine = Machine()
+    if not (dry_run or machine.superuser):
+        raise Misuse(f"that takes root; run: sudo {this_command()} udev install")
+    try:
+        for step in steps(machine):
+            click.echo(step)
+            for line in step.content.splitlines():
+                click.echo(f"  {line}".rstrip())
+            if not dry_run:
+                carry_out(step)
+    except UdevError as error:
+        raise Misuse(str(error)) from None
+    click.echo("nothing was done" if dry_run else "done")
+    click.echo(f"who is to plug keys in without being root joins the group: usermod -aG {GROUP} NAME")
 
 
 def _accounts(store: AccountStore, identity: Identity, base_url: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +55,9 @@ def test_the_wheel_runs_the_scenarios_in_an_empty_venv_away_from_the_checkout(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stdout
+
+
+def test_the_wheel_has_the_udev_rules_as_they_are_here(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as files:
+        packaged = files.read("harness/70-keyrig.rules")
+    assert packaged == (ROOT / "udev" / "70-keyrig.rules").read_bytes()

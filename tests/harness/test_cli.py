@@ -314,5 +314,40 @@ def test_serve_from_a_corrupt_store_is_one_line(keyrig: Run, tmp_path: Path) -> 
     assert "accounts.db" in line
 
 
+# The machine.
+
+
+def test_doctor_says_of_every_part_what_mends_it_and_fails_for_none(keyrig: Run) -> None:
+    run = keyrig("doctor", PATH="/nowhere")
+    assert run.returncode == 0
+    assert "udp      ok       needs nothing" in run.stdout
+    assert "browser  missing  no browser was found" in run.stdout
+    assert run.stdout.count(" missing ") == run.stdout.count(" mend it: ")
+
+
+def test_doctor_fails_for_a_part_that_was_asked_for(keyrig: Run) -> None:
+    assert keyrig("doctor", "--for", "udp").returncode == 0
+    run = keyrig("doctor", "--for", "udp", "--for", "browser", PATH="/nowhere")
+    assert run.returncode == 1
+    assert [line.split()[0] for line in run.stdout.splitlines()] == ["udp", "browser", "mend"]
+
+
+def test_doctor_knows_no_other_parts(keyrig: Run) -> None:
+    run = keyrig("doctor", "--for", "floppy")
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("Error: no part is called 'floppy'; parts are: uhid, ")
+
+
+def test_udev_rules_are_shown_before_they_are_installed(keyrig: Run) -> None:
+    installed = Path("/etc/udev/rules.d/70-keyrig.rules").exists()
+    run = keyrig("udev", "install", "--dry-run")
+    assert run.returncode == 0
+    assert "write the rules: /etc/udev/rules.d/70-keyrig.rules" in run.stdout
+    assert 'KERNEL=="uhid"' in run.stdout
+    assert "nothing was done" in run.stdout
+    assert Path("/etc/udev/rules.d/70-keyrig.rules").exists() is installed
+
+
 def _report(path: Path) -> ElementTree.ElementTree:
     return ElementTree.parse(path)  # noqa: S314 - pytest wrote it
