@@ -162,10 +162,11 @@ class KeyLoop:
         try:
             happening()
             self._attend(self._key, self._clock())
-            packets = self._key.packets_to_send()
-            for packet, following in zip(packets, [*packets[1:], None], strict=True):
-                if self._port is not None and not (_is_keepalive(packet) and following == packet):
+            previous = b""
+            for packet in self._key.packets_to_send():
+                if self._port is not None and not (packet == previous and _is_keepalive(packet)):
                     self._port.write(packet)
+                previous = packet
         except Exception:  # the device's outer loop: whatever fails, the key goes on
             _log.exception("the key's loop failed; it goes on")
 
@@ -176,7 +177,7 @@ class KeyLoop:
 
 
 def _is_keepalive(packet: bytes) -> bool:
-    """Of those that a jump of the clock makes due together, the last is enough."""
+    """Of those that a jump of the clock makes due together, one is enough."""
     return packet[4] == CtapHidCommand.KEEPALIVE | INITIALIZATION_BIT
 
 

@@ -73,7 +73,8 @@ class Rig:
 
 
 @pytest.fixture
-def rigs() -> Iterator[Callable[..., Rig]]:
+def rigs(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., Rig]]:
+    """Starts rigs, stops them in the end, and sees that nothing failed inside them."""
     started: list[Rig] = []
 
     def start(**more: Any) -> Rig:
@@ -85,6 +86,7 @@ def rigs() -> Iterator[Callable[..., Rig]]:
     yield start
     for rig in started:
         rig.loop.stop()
+    assert caplog.get_records("call") == []
 
 
 @pytest.mark.parametrize("length", [0, 57, 58, 1200, 7609])
