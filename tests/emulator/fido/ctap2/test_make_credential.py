@@ -90,6 +90,14 @@ def test_an_empty_param_asks_for_a_touch_and_whether_there_is_a_pin(key) -> None
     assert key.asked == [Gesture.PRESENCE] * 2
 
 
+@pytest.mark.parametrize("profile", ["ctap20", "passkey"])
+def test_a_key_with_pin_or_tokens_can_be_probed(make_key, profile: str) -> None:
+    key = make_key(profile)
+    for status in (key.make({0x08: b""})[0], key.get({0x06: b""})[0]):
+        assert status == CtapStatus.PIN_NOT_SET
+    assert key.asked == [Gesture.PRESENCE] * 2
+
+
 def test_an_empty_param_is_no_probe_for_a_key_without_a_pin(make_key) -> None:
     key = make_key("security-key")
     assert key.make({0x08: b""})[0] == CtapStatus.MISSING_PARAMETER
