@@ -65,7 +65,7 @@ class CtapError(Exception):
 
 
 class StatusWord(IntEnum):
-    """ISO 7816-4 status words that U2F and the CTAP smart-card binding use (U2F Raw Messages §3.3, CTAP §11.3)."""
+    """ISO 7816-4 status words of U2F and CTAP over smart cards (U2F Raw Messages §3.3, CTAP 2.3 §11.3)."""
 
     NO_ERROR = 0x9000
     BYTES_REMAINING = 0x6100
