@@ -26,7 +26,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ],
     ["emulator.fido.credential", "emulator.fido.authdata", "emulator.exchange"],
     ["emulator.store", "emulator.fido.attestation", "emulator.fido.session"],
-    ["emulator.fido.state"],
+    ["emulator.fido.state", "emulator.sqlite_store"],
     ["emulator.fido.ctap2.parameters", "emulator.fido.ctap2.verification"],
     ["emulator.fido.ctap2.extensions"],
     ["emulator.fido.u2f", "emulator.fido.ctap2.*"],
@@ -114,7 +114,7 @@ IMPURE_NAMES = {"generate_private_key", "generate_key", "generate", "random_seri
                 "now", "utcnow", "today"}  # fmt: skip
 IMPURE_OWNERS = {"datetime", "date", "ec", "rsa", "x509", "os", "AESGCM", "Ed25519PrivateKey",
                  "Ed448PrivateKey", "X25519PrivateKey"}  # fmt: skip
-DOORS = {"emulator.clock": {"time"}, "emulator.store": {"sqlite3", "os"}}
+DOORS = {"emulator.clock": {"time"}, "emulator.sqlite_store": {"sqlite3", "os"}}
 JUDGES = {"fido2", "pyotp", "webauthn"}
 MEETING_PLACES = {"harness.devices.emulated", "harness.devices.emulated_token"}
 

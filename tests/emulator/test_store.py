@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from emulator.fido.credential import Credential
+from emulator.sqlite_store import SqliteStore
 from emulator.store import CredentialStore, MemoryStore, UserVerificationState
 
 FRESH = UserVerificationState(pin_retries=8, uv_retries=5, min_pin_length=4)
@@ -119,3 +123,23 @@ class TestMemoryStore(StoreContract):
         copy.put(a_credential(2, user=b"v"))
         assert (used.sign_count, copy.sign_count) == (1, 2)
         assert (used.credential_count, copy.credential_count) == (1, 2)
+
+
+class TestSqliteStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[CredentialStore]:
+        store = SqliteStore(tmp_path / "keys.db", serial_number="1", random_bytes=os.urandom)
+        yield store
+        store.close()
+
+    def test_all_of_it_is_there_when_the_file_is_opened_again(
+        self, used: SqliteStore, tmp_path: Path
+    ) -> None:
+        used.put(a_credential(2, user=b"v"))
+        used.put(a_credential(3))
+        before = used.snapshot()
+        used.close()
+        again = SqliteStore(tmp_path / "keys.db", serial_number="2", random_bytes=os.urandom)
+        assert again.snapshot() == before
+        assert again.serial_number == "1"
+        again.close()

@@ -1,0 +1,351 @@
+"""A key's memory in a file: SQLite, every record sealed, every write on the disk before it returns.
+
+Reads come from a copy in memory. Each method that writes is one transaction, and no command makes two
+writes that must stand or fall together: a credential, a PIN and a signature count are one write each,
+made before the answer leaves, and the retry that a PIN costs is written before the PIN is compared. So
+the process may be killed at any instant.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from emulator.fido import cbor
+from emulator.fido.cose import Algorithm
+from emulator.fido.credential import Credential
+from emulator.store import MemoryStore, Snapshot, UserVerificationState
+
+APPLICATION_ID = 0x6B666964  # "kfid"
+VERSION = 1
+
+SECRET_LENGTH = 32
+SALT_LENGTH = 16
+NONCE_LENGTH = 12
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**17, 8, 1
+"""128 MiB and some tenths of a second for each passphrase that is tried."""
+
+# In clear: whose store it is and how it is sealed. A credential's owner is a keyed hash of relying party
+# and user, who have one credential at most.
+_SCHEMA = """
+CREATE TABLE about (serial_number TEXT NOT NULL, salt BLOB) STRICT;
+CREATE TABLE state (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE credential (place INTEGER PRIMARY KEY, owner BLOB UNIQUE, sealed BLOB NOT NULL) STRICT;
+"""
+_MASTER_SECRET, _USER_VERIFICATION, _SIGN_COUNT, _OPENINGS = (
+    "master secret", "user verification", "sign count", "openings",
+)  # fmt: skip
+
+_DAMAGED = "the file is damaged; restore it from a copy"
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; one line that says why and what to do."""
+
+
+class SqliteStore:
+    """The store in the file ``path``, made if it is not there, for one process at a time.
+
+    It is sealed (AES-256-GCM) under a random secret in a key file beside it, of mode 0600, or under
+    ``passphrase`` if one is given when it is made (scrypt). ``serial_number`` is for a new store; what an
+    old one has stays. A copy of a closed store and its key file is a clone of the security key.
+
+    :raises StoreError: in every method, for what stands in the way.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        serial_number: str,
+        random_bytes: Callable[[int], bytes],
+        passphrase: str | None = None,
+    ) -> None:
+        self._path = path
+        self._random_bytes = random_bytes
+        self._memory = MemoryStore()
+        with self._told_in_a_line():
+            _make_private(path)
+            self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            self._open(serial_number, passphrase)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # The CredentialStore.
+
+    def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
+        fresh = MemoryStore()
+        fresh.initialize(master_secret, user_verification)
+        self.restore(fresh.snapshot())
+
+    @property
+    def master_secret(self) -> bytes | None:
+        return self._memory.master_secret
+
+    @property
+    def user_verification(self) -> UserVerificationState:
+        return self._memory.user_verification
+
+    def set_user_verification(self, user_verification: UserVerificationState) -> None:
+        with self._transaction():
+            self._write(_USER_VERIFICATION, _encode(user_verification))
+        self._memory.set_user_verification(user_verification)
+
+    @property
+    def sign_count(self) -> int:
+        return self._memory.sign_count
+
+    def next_sign_count(self) -> int:
+        with self._transaction():
+            self._write(_SIGN_COUNT, self._memory.sign_count + 1)
+        return self._memory.next_sign_count()
+
+    def put(self, credential: Credential) -> None:
+        with self._transaction():
+            self._write_credential(credential)
+        self._memory.put(credential)
+
+    def credential(self, credential_id: bytes) -> Credential | None:
+        return self._memory.credential(credential_id)
+
+    def credentials(self, rp_id_hash: bytes) -> Sequence[Credential]:
+        return self._memory.credentials(rp_id_hash)
+
+    @property
+    def credential_count(self) -> int:
+        return self._memory.credential_count
+
+    def snapshot(self) -> Snapshot:
+        return self._memory.snapshot()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        with self._transaction() as db:
+            db.execute("DELETE FROM credential")
+            db.execute("DELETE FROM state WHERE name <> ?", (_OPENINGS,))
+            if snapshot.master_secret is not None:
+                self._write(_MASTER_SECRET, snapshot.master_secret)
+            if snapshot.user_verification is not None:
+                self._write(_USER_VERIFICATION, _encode(snapshot.user_verification))
+            self._write(_SIGN_COUNT, snapshot.sign_count)
+            for credential in snapshot.credentials:
+                self._write_credential(credential)
+        self._memory.restore(snapshot)
+
+    # Opening.
+
+    def _open(self, serial_number: str, passphrase: str | None) -> None:
+        with self._told_in_a_line():
+            is_new = self._is_new()
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            if is_new:
+                self._make(serial_number, passphrase)
+            about = self._db.execute("SELECT serial_number, salt FROM about").fetchall()
+        match about:
+            case [(str() as name, (None | bytes()) as salt)]:
+                self.serial_number = name
+            case _:
+                raise StoreError(f"{self._path}: {_DAMAGED}")
+        self._unlock(self._secret(salt, passphrase))
+        self.openings = self._load() + 1
+        """How often the store has been opened, this time included."""
+        with self._transaction():
+            self._write(_OPENINGS, self.openings)
+
+    def _is_new(self) -> bool:
+        """Whether nothing has been written yet; a file that is not ours is refused before it is touched."""
+        ((application_id,),) = self._db.execute("PRAGMA application_id")
+        ((version,),) = self._db.execute("PRAGMA user_version")
+        ((tables,),) = self._db.execute("SELECT count(*) FROM sqlite_schema")
+        if application_id == 0 and version == 0 and tables == 0:
+            return True
+        if application_id != APPLICATION_ID:
+            raise StoreError(f"{self._path} is another program's file; give another --store")
+        if version != VERSION:
+            raise StoreError(f"{self._path} is a store of version {version}; this keyrig knows {VERSION}")
+        return False
+
+    def _make(self, serial_number: str, passphrase: str | None) -> None:
+        if passphrase is None:
+            _make_key_file(key_path(self._path), self._random_bytes)
+        salt = None if passphrase is None else self._random_bytes(SALT_LENGTH)
+        with self._transaction() as db:
+            for statement in _SCHEMA.strip().splitlines():
+                db.execute(statement)
+            db.execute("INSERT INTO about VALUES (?, ?)", (serial_number, salt))
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _secret(self, salt: bytes | None, passphrase: str | None) -> bytes:
+        """What the store is sealed under; a store that has a salt has a passphrase."""
+        if salt is None and passphrase is None:
+            return _read_key_file(key_path(self._path))
+        if salt is None:
+            raise StoreError(
+                f"{self._path} has no passphrase, but a key file, {key_path(self._path)}; give no passphrase"
+            )
+        if passphrase is None:
+            raise StoreError(f"{self._path} needs its passphrase; set KEYRIG_STORE_PASSPHRASE to it")
+        return Scrypt(salt, length=SECRET_LENGTH, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P).derive(
+            passphrase.encode()
+        )
+
+    def _unlock(self, secret: bytes) -> None:
+        keys = HKDF(SHA256(), length=64, salt=None, info=b"keyrig key store").derive(secret)
+        self._aead, self._owner_key = AESGCM(keys[:32]), keys[32:]
+
+    def _load(self) -> int:
+        """Copy the file into memory; how often it has been opened."""
+        with self._told_in_a_line():
+            state = dict(self._db.execute("SELECT name, sealed FROM state").fetchall())
+            rows = self._db.execute("SELECT owner, sealed FROM credential ORDER BY place").fetchall()
+        values = {name: self._unseal(sealed, name) for name, sealed in state.items()}
+        credentials = (_credential(self._unseal(sealed, owner)) for owner, sealed in rows)
+        user_verification = values.get(_USER_VERIFICATION)
+        self._memory.restore(
+            Snapshot(
+                master_secret=values.get(_MASTER_SECRET),
+                user_verification=UserVerificationState(**user_verification) if user_verification else None,
+                sign_count=values.get(_SIGN_COUNT, 0),
+                credentials=tuple(credentials),
+            )
+        )
+        return int(values.get(_OPENINGS, 0))
+
+    # Records.
+
+    def _write(self, name: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, self._seal(value, name)))
+
+    def _write_credential(self, credential: Credential) -> None:
+        """As the newest, in place of any that its owner has."""
+        owner = hmac.digest(self._owner_key, credential.rp_id_hash + credential.user_id, "sha256")
+        self._db.execute(
+            "INSERT OR REPLACE INTO credential (owner, sealed) VALUES (?, ?)",
+            (owner, self._seal(_encode(credential), owner)),
+        )
+
+    def _seal(self, value: Any, name: str | bytes) -> bytes:
+        nonce = self._random_bytes(NONCE_LENGTH)
+        return nonce + self._aead.encrypt(nonce, cbor.encode(value), self._associated_data(name))
+
+    def _unseal(self, sealed: bytes, name: str | bytes) -> Any:
+        try:
+            nonce, ciphertext = sealed[:NONCE_LENGTH], sealed[NONCE_LENGTH:]
+            return cbor.decode(self._aead.decrypt(nonce, ciphertext, self._associated_data(name)))
+        except (InvalidTag, ValueError, TypeError) as error:
+            raise StoreError(
+                f"{self._path} does not open: its passphrase or key file is another, or the file was altered"
+            ) from error
+
+    def _associated_data(self, name: str | bytes) -> bytes:
+        """What binds a record to this key and to its own place."""
+        return cbor.encode([VERSION, self.serial_number, name])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._told_in_a_line():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _told_in_a_line(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"{error.filename or self._path}: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {_in_plain_words(error)}") from error
+        except UnicodeDecodeError as error:  # SQLite's message quotes what it found
+            raise StoreError(f"{self._path}: {_DAMAGED}") from error
+
+
+def key_path(path: Path) -> Path:
+    """Where the key file of a store is."""
+    return path.with_name(path.name + ".key")
+
+
+def _encode(record: Credential | UserVerificationState) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _credential(values: dict[str, Any]) -> Credential:
+    return Credential(**{**values, "algorithm": Algorithm(values["algorithm"])})
+
+
+def _make_private(path: Path, content: bytes = b"") -> None:
+    """Make a file that only its owner may use, all of it on the disk, unless there is one."""
+    with (
+        suppress(FileExistsError),
+        open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
+    ):
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_key_file(path: Path, random_bytes: Callable[[int], bytes]) -> None:
+    """Make a key file; one that is there, of a store that was never finished, will do."""
+    partial = path.with_name(path.name + ".new")
+    if not path.exists():
+        partial.unlink(missing_ok=True)
+        _make_private(partial, random_bytes(SECRET_LENGTH))
+        partial.rename(path)
+
+
+def _read_key_file(path: Path) -> bytes:
+    try:
+        mode, secret = path.stat().st_mode, path.read_bytes()
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} is missing, and with it the key to the store; put it back") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise StoreError(f"{path} can be used by others than its owner; run 'chmod 600 {path}'")
+    if len(secret) != SECRET_LENGTH:
+        raise StoreError(
+            f"{path} is no key file: it has {len(secret)} bytes, not {SECRET_LENGTH}; put the right one back"
+        )
+    return secret
+
+
+def _in_plain_words(error: sqlite3.Error) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "another process has the store open; stop it first"
+        case sqlite3.SQLITE_NOTADB:
+            return "this is another kind of file; give another --store"
+        case sqlite3.SQLITE_CORRUPT:
+            return _DAMAGED
+        case sqlite3.SQLITE_FULL:
+            return "the disk is full"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return "the file cannot be opened for writing; check its permissions and those of its folder"
+        case _:
+            return str(error)

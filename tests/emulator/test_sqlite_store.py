@@ -1,0 +1,306 @@
+"""What a store in a file promises beyond every store's contract: secrecy, durability, clear refusals."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fido2.ctap import CtapError
+from fido2.ctap2 import ClientPin, Ctap2
+
+from emulator.fido.credential import Credential
+from emulator.sqlite_store import SqliteStore, StoreError, key_path
+from emulator.store import UserVerificationState
+from harness.devices.emulated import EmulatedKey
+
+FRESH = UserVerificationState(pin_retries=8, uv_retries=5, min_pin_length=4)
+SECRETS = (
+    b"master secret of thirty-two byte",
+    b"private key",
+    b"relying.example",
+    b"alice",
+    b"hash of the PIN!",
+)
+
+
+def a_credential(number: int) -> Credential:
+    return Credential(
+        credential_id=number.to_bytes(32, "big"),
+        private_key=SECRETS[1],
+        rp_id_hash=b"r" * 32,
+        rp_id=SECRETS[2].decode(),
+        user_id=number.to_bytes(8, "big"),
+        user_name=SECRETS[3].decode(),
+        discoverable=True,
+    )
+
+
+def fill(store: SqliteStore) -> None:
+    store.initialize(SECRETS[0], replace(FRESH, pin_hash=SECRETS[4]))
+    store.put(a_credential(1))
+    store.next_sign_count()
+
+
+Opener = Callable[..., SqliteStore]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opener]:
+    stores: list[SqliteStore] = []
+
+    def open_store(path: Path = tmp_path / "keys.db", **more: Any) -> SqliteStore:
+        stores.append(SqliteStore(path, serial_number="1", random_bytes=os.urandom, **more))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def made(opened: Opener, tmp_path: Path) -> Path:
+    """A closed store with something in it."""
+    store = opened()
+    fill(store)
+    store.close()
+    return tmp_path / "keys.db"
+
+
+def refusal(opened: Opener, path: Path, **more: Any) -> str:
+    with pytest.raises(StoreError) as refused:
+        opened(path, **more)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_no_file_is_anyone_elses_or_shows_a_secret(opened: Opener, tmp_path: Path) -> None:
+    fill(opened())
+    files = list(tmp_path.iterdir())
+    assert {file.name for file in files} >= {"keys.db", "keys.db.key", "keys.db-wal"}
+    for file in files:
+        assert file.stat().st_mode & 0o077 == 0
+        content = file.read_bytes()
+        assert not [secret for secret in SECRETS if secret in content]
+
+
+def test_serial_number_is_that_of_the_first_opening_and_openings_count(opened: Opener, made: Path) -> None:
+    assert [(store.serial_number, store.openings) for store in [opened(made)]] == [("1", 2)]
+
+
+def test_passphrase_opens_what_was_made_with_it(opened: Opener, tmp_path: Path) -> None:
+    store = opened(passphrase="correct horse")
+    fill(store)
+    store.close()
+    assert not key_path(tmp_path / "keys.db").exists()
+    again = opened(passphrase="correct horse")
+    assert again.master_secret == SECRETS[0]
+    again.close()
+    assert "passphrase" in refusal(opened, tmp_path / "keys.db", passphrase="battery staple")
+    assert "set KEYRIG_STORE_PASSPHRASE" in refusal(opened, tmp_path / "keys.db")
+
+
+def test_passphrase_for_a_store_with_a_key_file_is_refused(opened: Opener, made: Path) -> None:
+    assert "has no passphrase" in refusal(opened, made, passphrase="x")
+
+
+def test_second_process_is_told_that_the_store_is_open(opened: Opener, made: Path) -> None:
+    opened(made)
+    assert "another process has the store open" in refusal(opened, made)
+
+
+def test_key_file_must_be_there_private_whole_and_the_right_one(opened: Opener, made: Path) -> None:
+    key = key_path(made)
+    right = key.read_bytes()
+    key.chmod(0o640)
+    assert f"chmod 600 {key}" in refusal(opened, made)
+    key.chmod(0o600)
+    key.write_bytes(right[:-1])
+    assert "31 bytes, not 32" in refusal(opened, made)
+    key.write_bytes(bytes(32))
+    assert "passphrase or key file is another" in refusal(opened, made)
+    key.unlink()
+    assert "put it back" in refusal(opened, made)
+    key.write_bytes(right)
+    key.chmod(0o600)
+    assert opened(made).master_secret == SECRETS[0]
+
+
+def test_another_programs_file_is_refused_untouched(opened: Opener, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.db"
+    database = sqlite3.connect(theirs)
+    database.execute("CREATE TABLE passwords (x)")
+    database.close()
+    before = theirs.read_bytes()
+    assert "another program's file" in refusal(opened, theirs)
+    assert theirs.read_bytes() == before
+    (tmp_path / "letter").write_text("Dear sir, " * 1000)
+    assert "another kind of file" in refusal(opened, tmp_path / "letter")
+
+
+def test_store_of_a_later_keyrig_is_refused(opened: Opener, made: Path) -> None:
+    database = sqlite3.connect(made)
+    database.execute("PRAGMA user_version = 2")
+    database.close()
+    assert "version 2; this keyrig knows 1" in refusal(opened, made)
+
+
+def test_path_that_cannot_be_a_file_is_named(opened: Opener, tmp_path: Path) -> None:
+    assert "No such file" in refusal(opened, tmp_path / "nowhere" / "keys.db")
+    assert str(tmp_path) in refusal(opened, tmp_path)
+
+
+def test_record_moved_or_of_another_key_is_refused(opened: Opener, made: Path, tmp_path: Path) -> None:
+    moves = (
+        "UPDATE state SET sealed = (SELECT sealed FROM state WHERE name = 'sign count')",
+        "UPDATE about SET serial_number = '2'",
+        "UPDATE credential SET owner = x'00'",
+        "DELETE FROM about",
+        "UPDATE credential SET sealed = x''",
+    )
+    for move in moves:
+        copy = tmp_path / "copy.db"
+        shutil.copy(made, copy)
+        shutil.copy(key_path(made), key_path(copy))
+        database = sqlite3.connect(copy)
+        database.execute(move)
+        database.commit()
+        database.close()
+        assert "altered" in (message := refusal(opened, copy)) or "damaged" in message
+
+
+def test_damage_anywhere_is_refused_in_a_line_or_harmless(opened: Opener, made: Path) -> None:
+    whole = made.read_bytes()
+    refused = 0
+    used = [at for at, byte in enumerate(whole) if byte]
+    for at in used:
+        made.write_bytes(whole[:at] + bytes((whole[at] ^ 0xFF,)) + whole[at + 1 :])
+        try:
+            opened(made).close()
+        except StoreError as error:
+            refused += "\n" not in str(error)
+        for left in made.parent.glob("keys.db-*"):
+            left.unlink()
+    assert refused > len(used) / 2
+
+
+def test_copy_of_a_closed_store_is_a_clone(opened: Opener, made: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone.db"
+    shutil.copy(made, clone)
+    shutil.copy(key_path(made), key_path(clone))
+    original, copy = opened(made), opened(clone)
+    assert original.snapshot() == copy.snapshot()
+    assert original.next_sign_count() == copy.next_sign_count() == 2
+
+
+def test_write_that_fails_changes_nothing(opened: Opener, made: Path) -> None:
+    store = opened(made)
+    before = store.snapshot()
+    store._db.execute("PRAGMA query_only = ON")
+    for write in (store.next_sign_count, lambda: store.put(a_credential(2)), lambda: fill(store)):
+        with pytest.raises(StoreError):
+            write()
+    assert store.snapshot() == before
+
+
+def test_each_write_waits_for_the_disk(opened: Opener) -> None:
+    ((synchronous,),) = opened()._db.execute("PRAGMA synchronous")
+    assert synchronous >= 2  # FULL
+
+
+def test_making_a_store_may_be_cut_short_anywhere(opened: Opener, tmp_path: Path) -> None:
+    for name, content in (("keys.db.key.new", b"half"), ("keys.db", b"")):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+    store = opened()
+    fill(store)
+    store.close()
+    assert opened().master_secret == SECRETS[0]
+
+
+def use_until_killed(path: Path, pipe: int) -> None:
+    """Make a credential and sign with it, again and again; say what was answered."""
+    store = SqliteStore(path, serial_number="1", random_bytes=os.urandom)
+    ctap = Ctap2(EmulatedKey("ctap21", store=store))
+    while True:
+        user = {"id": store.credential_count.to_bytes(4, "big")}
+        algorithms = [{"type": "public-key", "alg": -7}]
+        made = ctap.make_credential(b"c" * 32, {"id": "example.com"}, user, algorithms, options={"rk": True})
+        assert made.auth_data.credential_data is not None
+        os.write(pipe, b"C" + made.auth_data.credential_data.credential_id)
+        assertion = ctap.get_assertion("example.com", b"c" * 32)
+        os.write(pipe, b"S" + assertion.auth_data.counter.to_bytes(32, "big"))
+
+
+def guess_until_killed(path: Path, pipe: int) -> None:
+    """Try wrong PINs; say so before and after each."""
+    key = EmulatedKey("ctap21", store=SqliteStore(path, serial_number="1", random_bytes=os.urandom))
+    for guess in range(8):
+        os.write(pipe, b"B" + bytes(32))
+        with suppress(CtapError):
+            ClientPin(Ctap2(key)).get_pin_token(f"{guess:06}")
+        os.write(pipe, b"A" + bytes(32))
+        key.power_cycle()
+    time.sleep(60)
+
+
+def killed_after(delay: float, use: Callable[[Path, int], None], path: Path) -> list[tuple[bytes, bytes]]:
+    """What ``use`` said in a process of its own, killed ``delay`` seconds after its first word."""
+    out, into = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            use(path, into)
+        finally:
+            os._exit(1)
+    os.close(into)
+    with open(out, "rb") as pipe:
+        said = pipe.read(33)
+        time.sleep(delay)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        said += pipe.read()
+    return [(said[at : at + 1], said[at + 1 : at + 33]) for at in range(0, len(said), 33)]
+
+
+def test_killed_at_any_instant_it_loses_no_credential_and_repeats_no_sign_count(
+    opened: Opener, tmp_path: Path
+) -> None:
+    credentials: set[bytes] = set()
+    last_count = 0
+    for number in range(20):
+        said = killed_after(number * 0.002, use_until_killed, tmp_path / "keys.db")
+        counts = [int.from_bytes(value, "big") for kind, value in said if kind == b"S"]
+        assert counts == sorted(set(counts))
+        assert not counts or counts[0] > last_count
+        last_count = max([last_count, *counts])
+        credentials |= {value for kind, value in said if kind == b"C"}
+        store = opened()
+        assert {c for c in credentials if store.credential(c) is None} == set()
+        assert store.sign_count >= last_count
+        if store.credential_count > 15:  # of 25
+            store.restore(replace(store.snapshot(), credentials=()))
+            credentials.clear()
+        store.close()
+    assert last_count >= 20
+
+
+def test_killed_at_any_instant_it_gives_no_pin_retry_back(opened: Opener, tmp_path: Path) -> None:
+    store = opened()
+    ClientPin(Ctap2(EmulatedKey("ctap21", store=store))).set_pin("123456")
+    fresh = store.snapshot()
+    store.close()
+    for number in range(12):
+        kinds = [kind for kind, _ in killed_after(number * 0.003, guess_until_killed, tmp_path / "keys.db")]
+        store = opened()
+        assert 8 - kinds.count(b"B") <= store.user_verification.pin_retries <= 8 - kinds.count(b"A")
+        store.restore(fresh)
+        store.close()
