@@ -179,6 +179,12 @@ def test_with_make_cred_uv_not_rqd_only_discoverable_credentials_need_the_pin(ma
     assert key.make(rk=True)[0] == CtapStatus.PUAT_REQUIRED
 
 
+def test_a_key_that_nothing_protects_does_not_look_at_a_param(key) -> None:
+    data = key.made(token=bytes(32))
+    assert data.flags == FLAG.UP | FLAG.AT
+    assert key.asked == [Gesture.PRESENCE]
+
+
 def test_enterprise_attestation_is_a_parameter_no_key_here_can_serve(key, make_key) -> None:
     assert key.make({0x0A: 1})[0] == CtapStatus.INVALID_PARAMETER
     assert make_key("ctap20").make({0x0A: 1})[0] == CtapStatus.SUCCESS
