@@ -224,6 +224,12 @@ class SecurityKey:
         if self.uv_policy != "never" and waiting is not None and waiting.gesture is Gesture.VERIFICATION:
             self._go_on(waiting, Given(now=now, accepted=accepted), now)
 
+    def awaited(self, now: float) -> Gesture | None:
+        """The gesture that a command waits for or, of U2F, that a platform polls for."""
+        if self._waiting is not None:
+            return self._waiting.gesture
+        return Gesture.PRESENCE if self.is_polled(now) else None
+
     def is_polled(self, now: float) -> bool:
         """Whether a U2F platform asked for a touch in vain and may be expected to ask again."""
         return self._presence.is_polled(now)

@@ -41,6 +41,8 @@ EMULATOR_FLOORS: list[list[str]] = [
         "emulator.transports.udp",
         "emulator.transports.uhid",
     ],
+    ["emulator.transports.robot"],
+    ["emulator.transports.control"],
     ["emulator"],
 ]
 HARNESS_FLOORS: list[list[str]] = [
@@ -94,6 +96,9 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.service.api", "harness.service.console.*"],
     ["harness.service.console"],
     ["harness.service.app"],
+    # A key at hand, from the packets up.
+    ["harness.devices.attendant", "harness.devices.connection", "harness.devices.request"],
+    ["harness.devices.hidraw", "harness.devices.udp"],
     ["harness.devices.emulated", "harness.devices.emulated_token", "harness.devices.hardware"],
     ["harness.devices.find"],
     ["harness.platform"],

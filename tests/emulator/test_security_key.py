@@ -390,6 +390,26 @@ def test_observer_hears_of_a_request_its_wait_and_its_one_end(end: Any, answer: 
     ]
 
 
+def test_awaited_gesture_is_told_while_it_is() -> None:
+    fake = FakeAuthenticator(Gesture.VERIFICATION, Gesture.PRESENCE)
+    platform = Platform(key_with(fake, touch="by call", uv="by call"))
+    told = [platform.key.awaited(0.0)]
+    platform.send(CBOR, b"\x01")
+    told.append(platform.key.awaited(0.0))
+    platform.key.verify(0.0)
+    told.append(platform.key.awaited(0.0))
+    platform.key.touch(0.0)
+    told.append(platform.key.awaited(0.0))
+    assert told == [None, Gesture.VERIFICATION, Gesture.PRESENCE, None]
+
+
+def test_touch_is_awaited_while_u2f_polls_for_it() -> None:
+    platform = Platform(key_with(FakeAuthenticator(), touch="by call"))
+    platform.send(MSG, b"apdu", now=1.0)
+    assert platform.key.awaited(1.5) is Gesture.PRESENCE
+    assert platform.key.awaited(1.0 + U2F_TOUCH_WINDOW) is None
+
+
 def test_observer_hears_when_the_waiting_ends() -> None:
     listener = Listener()
     fake = FakeAuthenticator(Gesture.PRESENCE)

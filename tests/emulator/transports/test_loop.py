@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import queue
-import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -17,40 +16,13 @@ from fido2.ctap import CtapError
 from fido2.ctap1 import Ctap1
 from fido2.ctap2 import Ctap2
 from fido2.hid import CtapHidDevice
-from fido2.hid.base import CtapHidConnection, HidDescriptor
 
 from emulator.security_key import SecurityKey
 from emulator.transports.loop import MAX_WAITING, KeyClock, KeyLoop
 from emulator.transports.port import PortError
-from emulator.transports.udp import LOOPBACK, UdpPort
+from emulator.transports.udp import UdpPort
 
-PATIENCE = 20.0
-
-
-class UdpConnection(CtapHidConnection):
-    """python-fido2's way to a key at ``port``."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(PATIENCE)
-        self.socket.connect((LOOPBACK, port))
-
-    def read_packet(self) -> bytes:
-        return self.socket.recv(100)
-
-    def write_packet(self, data: bytes) -> None:
-        self.socket.send(data)
-
-    def close(self) -> None:
-        self.socket.close()
-
-
-@contextmanager
-def device_at(port: int) -> Iterator[CtapHidDevice]:
-    connection = UdpConnection(port)
-    yield CtapHidDevice(HidDescriptor("udp", 0, 0, 64, 64, None, None), connection)
-    connection.close()
+Client = Callable[[int], AbstractContextManager[CtapHidDevice]]
 
 
 class Rig:
@@ -90,13 +62,13 @@ def rigs(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., Rig]]:
 
 
 @pytest.mark.parametrize("length", [0, 57, 58, 1200, 7609])
-def test_ping_comes_back_whole(rigs: Callable[..., Rig], length: int) -> None:
+def test_ping_comes_back_whole(device_at: Client, rigs: Callable[..., Rig], length: int) -> None:
     data = bytes(i % 251 for i in range(length))
     with device_at(rigs().number) as device:
         assert device.ping(data) == data
 
 
-def test_credential_is_made_and_signs(rigs: Callable[..., Rig]) -> None:
+def test_credential_is_made_and_signs(device_at: Client, rigs: Callable[..., Rig]) -> None:
     with device_at(rigs().number) as device:
         ctap = Ctap2(device)
         rp, user = {"id": "example.com"}, {"id": b"alice", "name": "alice"}
@@ -108,7 +80,7 @@ def test_credential_is_made_and_signs(rigs: Callable[..., Rig]) -> None:
         assert Ctap1(device).get_version() == "U2F_V2"
 
 
-def test_timers_run_by_themselves(rigs: Callable[..., Rig]) -> None:
+def test_timers_run_by_themselves(device_at: Client, rigs: Callable[..., Rig]) -> None:
     with device_at(rigs(touch=0.3).number) as device:
         heard: list[int] = []
         started = time.monotonic()
@@ -118,6 +90,7 @@ def test_timers_run_by_themselves(rigs: Callable[..., Rig]) -> None:
 
 
 def test_call_runs_in_the_thread_that_owns_the_key_and_what_it_does_is_sent(
+    device_at: Client,
     rigs: Callable[..., Rig],
 ) -> None:
     rig = rigs(touch="by call")
@@ -146,7 +119,7 @@ def test_call_to_a_loop_that_does_not_run_says_so() -> None:
         Rig().loop.call(lambda key, now: None)
 
 
-def test_moved_clock_makes_a_timer_due(rigs: Callable[..., Rig]) -> None:
+def test_moved_clock_makes_a_timer_due(device_at: Client, rigs: Callable[..., Rig]) -> None:
     rig = rigs(touch="never")
 
     def let_half_a_minute_pass(status: int) -> None:
@@ -159,7 +132,9 @@ def test_moved_clock_makes_a_timer_due(rigs: Callable[..., Rig]) -> None:
     assert refused.value.code == CtapError.ERR.USER_ACTION_TIMEOUT
 
 
-def test_unplugged_key_is_gone_and_comes_back_without_its_session(rigs: Callable[..., Rig]) -> None:
+def test_unplugged_key_is_gone_and_comes_back_without_its_session(
+    device_at: Client, rigs: Callable[..., Rig]
+) -> None:
     rig = rigs(touch="never")
     with device_at(rig.number) as device:
         ctap = Ctap2(device)
@@ -195,19 +170,19 @@ def test_port_that_cannot_be_opened_starts_nothing(rigs: Callable[..., Rig]) -> 
     assert threading.active_count() == threads
 
 
-def test_flood_and_garbage_leave_the_key_to_the_others(rigs: Callable[..., Rig]) -> None:
+def test_flood_and_garbage_leave_the_key_to_the_others(device_at: Client, rigs: Callable[..., Rig]) -> None:
     rig = rigs()
-    flooder = UdpConnection(rig.number)
-    for number in range(5 * MAX_WAITING):
-        flooder.write_packet(struct.pack(">IB", number, 0x81).ljust(64, b"\xff"))
-        flooder.write_packet(bytes((number % 256,)) * (number % 100))
+    with device_at(rig.number) as flooder:
+        for number in range(5 * MAX_WAITING):
+            flooder._connection.write_packet(struct.pack(">IB", number, 0x81).ljust(64, b"\xff"))
+            flooder._connection.write_packet(bytes((number % 256,)) * (number % 100))
     time.sleep(0.5)  # for UDP's own queue, where a flood loses others' packets
     with device_at(rig.number) as device:
         assert device.ping(b"x" * 500) == b"x" * 500
-    flooder.close()
 
 
 def test_client_that_falls_silent_half_way_is_given_up_and_the_next_is_served(
+    device_at: Client,
     rigs: Callable[..., Rig],
 ) -> None:
     with device_at(rigs().number) as silent, device_at(silent._connection.port) as other:
