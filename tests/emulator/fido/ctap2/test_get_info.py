@@ -76,3 +76,7 @@ def test_a_key_without_a_pin_has_no_such_option(make_key) -> None:
 def test_make_cred_uv_not_rqd_is_said_where_the_profile_says_so(make_key) -> None:
     profile = replace(Profile.load("ctap21"), make_cred_uv_not_rqd=True)
     assert Ctap2(make_key(profile)).info.options["makeCredUvNotRqd"] is True
+
+
+def test_a_firmware_version_that_the_profile_does_not_name_is_left_out(make_key) -> None:
+    assert 0x0E not in members(make_key(replace(Profile.load("ctap21"), firmware_version=0)))
