@@ -63,7 +63,14 @@ class _PytestCommand(click.Command):
 @click.option("-q", "quiet", is_flag=True, help="Only failures and the summary.")
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios instead of running them.")
 @click.option("--junit-xml", type=click.Path(dir_okay=False), help="Write a JUnit report there.")
-@click.option("--key", metavar="KIND:NAME", help="The key that scenarios use, such as emulated:u2f-only.")
+@click.option("--key", metavar="KIND:NAME", help="The key that scenarios use: emulated:u2f-only, hid …")
+@click.option("--pin-env", metavar="NAME", help="Where its PIN is in the environment, if not KEYRIG_PIN.")
+@click.option(
+    "--destructive",
+    is_flag=True,
+    help="Let scenarios change a key in your hand for good: reset it, set its PIN, store and delete "
+    "credentials. You are asked which key.",
+)
 @click.option("--token", metavar="KIND", help="The kind of TOTP token they use.")
 @click.option("--seed", metavar="TEXT", help="Seed of every emulated device.")
 @click.pass_obj
@@ -77,6 +84,8 @@ def run(
     only_list: bool,
     junit_xml: str | None,
     key: str | None,
+    pin_env: str | None,
+    destructive: bool,
     token: str | None,
     seed: str | None,
 ) -> None:
@@ -87,21 +96,53 @@ def run(
     for file in files:
         if not Path(file.partition("::")[0]).exists():
             raise Misuse(f"no such file: {file} (packaged scenarios are chosen with -k)")
-    options = {"--junit-xml": junit_xml, "--keyrig-key": key, "--keyrig-token": token, "--keyrig-seed": seed}
+    options = {
+        "--junit-xml": junit_xml,
+        "--keyrig-key": key,
+        "--keyrig-pin-env": pin_env,
+        "--keyrig-destructive": _confirmed(key) if key and destructive else None,
+        "--keyrig-token": token,
+        "--keyrig-seed": seed,
+    }
     args = [f"{name}={value}" for name, value in options.items() if value is not None]
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + ["--collect-only"] * only_list
     sys.exit(run_pytest([*(files or packaged()), "--tb=short", *args, *pytest_args]))
 
 
+def _confirmed(name: str) -> str | None:
+    """Which key may be changed for good, as its owner types it; None if keys are only made for the run."""
+    from harness.devices.find import HardwareSource, find_key
+    from harness.devices.key import DeviceError
+
+    try:
+        source = find_key(name)
+    except DeviceError as error:
+        raise Misuse(str(error)) from None
+    if not isinstance(source, HardwareSource):
+        return None
+    click.echo(f"Scenarios may reset {source.title}, and what is on it will be lost.", err=True)
+    try:
+        typed: str = click.prompt(f"Type {source.identity} if that is the one you mean", err=True)
+    except click.Abort:
+        typed = ""
+    if typed != source.identity:
+        raise Misuse(f"{source} was not confirmed; nothing was done")
+    return typed
+
+
 @main.command("list")
 def list_command() -> None:
     """List the keys, the tokens and the packaged scenarios."""
-    from harness.devices.find import TOKEN_KINDS, find_key, key_names
+    from harness.devices.find import TOKEN_KINDS, find_key, key_names, names_at_hand
+    from harness.devices.key import DeviceError
 
     click.echo("keys, for --key, and what they can do")
-    for name in key_names():
-        click.echo(f"  {name:<24} {' '.join(sorted(find_key(name).capabilities))}")
+    for name in [*key_names(), *names_at_hand()]:
+        try:
+            click.echo(f"  {name:<24} {' '.join(sorted(find_key(name).capabilities))}")
+        except DeviceError as error:
+            click.echo(f"  {error}")
     click.echo("\ntokens, for --token")
     for kind in TOKEN_KINDS:
         click.echo(f"  {kind}")

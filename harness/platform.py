@@ -21,7 +21,7 @@ import botocore.loaders
 import botocore.session
 import httpx
 from fido2.client import ClientError, DefaultClientDataCollector, Fido2Client, UserInteraction
-from fido2.ctap import CtapDevice, CtapError
+from fido2.ctap import CtapError
 from fido2.ctap2.base import Info
 from fido2.ctap2.pin import ClientPin
 from fido2.webauthn import (
@@ -31,6 +31,7 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
+from harness.devices.key import Key
 from harness.page import Form, Page, PlatformError
 
 REGION = "us-east-1"
@@ -57,12 +58,12 @@ class NewApp:
 class Browser:
     """A person's browser at the console of ``base_url``, with ``key`` plugged in if there is one.
 
-    ``pin`` is what the person types when the key asks. Every method does one thing that a person does and
-    returns the page it leads to; ``page`` is the one shown now. What the pages do not offer is a
-    :class:`~harness.page.PlatformError` that says which page lacked what.
+    ``pin`` is what the person types when the key asks, unless the key itself knows who to ask. Every method
+    does one thing that a person does and returns the page it leads to; ``page`` is the one shown now. What
+    the pages do not offer is a :class:`~harness.page.PlatformError` that says which page lacked what.
     """
 
-    def __init__(self, base_url: str, *, key: CtapDevice | None = None, pin: str | None = None) -> None:
+    def __init__(self, base_url: str, *, key: Key | None = None, pin: str | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self.key = key
         self.pin = pin
@@ -223,7 +224,7 @@ class Browser:
         """
         if self.key is None:
             raise PlatformError(f"{self.page} asks for a security key; none is plugged in")
-        client = Fido2Client(self.key, DefaultClientDataCollector(self.base_url), _Person(self.pin))
+        client = Fido2Client(self.key, DefaultClientDataCollector(self.base_url), _Person(self.key, self.pin))
         match self.page.data:
             case {"creation-options": options}:
                 return self._create(client, options)
@@ -272,11 +273,12 @@ class Browser:
 class _Person(UserInteraction):
     """The person at the key: types the PIN if they know one; touching is the key's affair."""
 
-    def __init__(self, pin: str | None) -> None:
+    def __init__(self, key: Key, pin: str | None) -> None:
+        self._key = key
         self._pin = pin
 
     def request_pin(self, permissions: ClientPin.PERMISSION, rp_id: str | None) -> str | None:
-        return self._pin
+        return self._pin if self._pin is not None else self._key.pin()
 
 
 def _wanted(asked: UserVerificationRequirement | None, info: Info) -> UserVerificationRequirement | None:

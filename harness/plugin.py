@@ -8,11 +8,13 @@ goes into the JUnit report as properties.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:  # imported where used: every pytest run in an environment with keyrig loads this file
+    from harness.devices.attendant import Attendant
     from harness.devices.emulated_token import EmulatedToken
     from harness.devices.find import KeySource
     from harness.devices.key import Key
@@ -27,6 +29,17 @@ KEY_SOURCE: pytest.StashKey[KeySource] = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("keyrig", "keyrig, a rig for multi-factor sign-in")
     group.addoption("--keyrig-key", default=DEFAULT_KEY, metavar="KIND:NAME", help="key for scenarios")
+    group.addoption(
+        "--keyrig-pin-env",
+        default="KEYRIG_PIN",
+        metavar="NAME",
+        help="environment variable with the key's PIN",
+    )
+    group.addoption(
+        "--keyrig-destructive",
+        metavar="SERIAL",
+        help="the key in your hand, by serial number or else name, that may be changed for good",
+    )
     group.addoption("--keyrig-token", default=DEFAULT_TOKEN, metavar="KIND", help="TOTP tokens for scenarios")
     group.addoption("--keyrig-seed", default="keyrig", metavar="TEXT", help="seed of every emulated device")
 
@@ -76,7 +89,8 @@ def key(world: World) -> Key:
 
 
 def _token_source(config: pytest.Config) -> type[EmulatedToken]:
-    from harness.devices.find import DeviceError, find_token
+    from harness.devices.find import find_token
+    from harness.devices.key import DeviceError
 
     try:
         return find_token(config.getoption("keyrig_token"))
@@ -85,11 +99,25 @@ def _token_source(config: pytest.Config) -> type[EmulatedToken]:
 
 
 def _key_source(config: pytest.Config) -> KeySource:
-    from harness.devices.find import DeviceError, find_key
+    from harness.devices.find import find_key
+    from harness.devices.key import DeviceError
 
     if KEY_SOURCE not in config.stash:
         try:
-            config.stash[KEY_SOURCE] = find_key(config.getoption("keyrig_key"))
+            config.stash[KEY_SOURCE] = find_key(
+                config.getoption("keyrig_key"),
+                lambda: _attendant(config),
+                destructive=config.getoption("keyrig_destructive"),
+            )
         except DeviceError as error:
             raise pytest.UsageError(str(error)) from None
     return config.stash[KEY_SOURCE]
+
+
+def _attendant(config: pytest.Config) -> Attendant:
+    """The person at this terminal; what they are asked is not a scenario's output."""
+    from harness.devices.attendant import Attendant
+
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        return Attendant.here(config.getoption("keyrig_pin_env"))

@@ -20,7 +20,7 @@ import argon2
 from emulator.clock import ManualClock
 from harness.devices.emulated_token import AuthenticatorApp, EmulatedToken
 from harness.devices.find import KeySource, find_key
-from harness.devices.key import Key
+from harness.devices.key import DeviceError, Key
 from harness.person import Person
 from harness.service.app import RunningService
 from harness.service.identity import Identity
@@ -88,7 +88,7 @@ class World:
         self._seed = seed
         self._seeds: list[tuple[Key, KeySource, str]] = []
         self._random = random.Random(seed)  # noqa: S311 - a world that can be lived twice
-        self._people = ExitStack()
+        self._left_open = ExitStack()
         self.identity = Identity(
             MemoryStore(),
             clock=self.clock,
@@ -107,7 +107,7 @@ class World:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._people.close()
+        self._left_open.close()
         self.service.__exit__(kind, error, trace)
 
     def wait(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
@@ -141,7 +141,7 @@ class World:
             story=self.story,
             base_url=self.service.base_url,
         )
-        self._people.callback(person.close)
+        self._left_open.callback(person.close)
         return person
 
     # Devices.
@@ -149,18 +149,22 @@ class World:
     def key(self, name: str | None = None) -> Key:
         """A new security key: the one that ``--key`` names, or another such as ``emulated:u2f-only``."""
         source = find_key(name) if name else self._key_source
+        again = any(str(made) == str(source) for _, made, _ in self._seeds)
+        if again and "several-keys" not in source.capabilities:
+            raise DeviceError(f"{source} is one key; a scenario that uses another says needs('several-keys')")
         return self._make_key(source, f"{self._seed} key {len(self._seeds)}")
 
     def clone(self, key: Key) -> Key:
         """A key with the same secrets as the emulated ``key``; it has counted no signature yet."""
         for made, source, seed in self._seeds:
-            if made is key:
+            if made is key and "clone" in source.capabilities:
                 return self._make_key(source, seed)
         raise ValueError(f"{key.name} was not made by this world, so that its secrets are not known")
 
     def _make_key(self, source: KeySource, seed: str) -> Key:
         key = source.new(clock=self.clock, seed=seed)
         self._seeds.append((key, source, seed))
+        self._left_open.callback(key.close)
         return key
 
     def token(

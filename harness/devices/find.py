@@ -1,28 +1,50 @@
-"""Devices by name: a key is ``KIND:WHICH``, such as ``emulated:ctap21``; a token is a kind."""
+"""Devices by name: a key such as ``emulated:ctap21`` or ``hid:/dev/hidraw3``, a token by its kind."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
+from fido2.ctap import CtapError
 from fido2.ctap2.base import Ctap2
-from fido2.hid import CAPABILITY
+from fido2.hid import CAPABILITY, ConnectionFailure
 
 from emulator.clock import ManualClock
+from harness.devices.attendant import Attendant
+from harness.devices.connection import Plug
 from harness.devices.emulated import EmulatedKey
 from harness.devices.emulated_token import EmulatedToken
-from harness.devices.key import Key
+from harness.devices.hardware import HardwareKey
+from harness.devices.hidraw import HidrawPlug, keys_at_hand
+from harness.devices.key import DeviceError, Key
+from harness.devices.udp import UdpPlug
 
 TOKEN_KINDS = {"emulated": EmulatedToken}
 
+FORMS = "emulated:PROFILE, hid, hid:PATH or udp:HOST:PORT"
 
-class DeviceError(ValueError):
-    """No such device; one sentence that says which there are."""
+
+class KeySource(Protocol):
+    """Where keys come from; ``str()`` is the name it was found by."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What its keys can do, as :func:`capabilities_of` has it, and what can be done with them.
+
+        ``several-keys``: each is another; ``clone``: they can be copied; ``power-cycle``: their power can be
+        cut; ``destructive``: they may be changed for good.
+        """
+
+    def new(self, *, clock: ManualClock, seed: str) -> Key:
+        """A key in the world of ``clock``; a new one by ``seed``, if there are several."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeySource:
-    """Where keys of one kind come from; ``str()`` is the name it was found by."""
+class EmulatedSource:
+    """Emulated keys of a profile; the same ``seed`` gives the same key."""
 
     profile: str
 
@@ -30,31 +52,96 @@ class KeySource:
         return f"emulated:{self.profile}"
 
     def new(self, *, clock: ManualClock, seed: str) -> Key:
-        """A new key in the world of ``clock``; the same ``seed`` gives the same key."""
         return EmulatedKey(self.profile, clock=clock, seed=seed)
 
     @cached_property
     def capabilities(self) -> frozenset[str]:
-        """What its keys can do: see :func:`capabilities_of`."""
-        return capabilities_of(self.new(clock=ManualClock(), seed="")) | {"clone"}
+        possible = {"several-keys", "clone", "power-cycle", "destructive"}
+        return capabilities_of(self.new(clock=ManualClock(), seed="")) | possible
 
 
-def find_key(name: str) -> KeySource:
-    """The source of keys called ``name``; a :class:`DeviceError` if there is none."""
-    kind, _, which = name.partition(":")
-    if kind != "emulated" or not which:
-        raise DeviceError(f"no key is called {name!r}; keys are emulated:PROFILE, such as emulated:ctap21")
-    source = KeySource(profile=which)
+class HardwareSource:
+    """The one key at ``plug``, which ``attendant`` attends; changed for good only if ``destructive``.
+
+    :raises DeviceError: when it does not say what it can do.
+    """
+
+    def __init__(self, plug: Plug, attendant: Attendant, *, destructive: bool = False) -> None:
+        self._plug = plug
+        self._attendant = attendant
+        self._destructive = destructive
+        self.capabilities = self._found() | {
+            *(["power-cycle"] if plug.can_be_pulled else []),
+            *(["destructive"] if destructive else []),
+        }
+
+    def __str__(self) -> str:
+        return self._plug.name
+
+    @property
+    def title(self) -> str:
+        """What a person knows it by."""
+        return f"{self._plug.descriptor.product_name}, {self}"
+
+    @property
+    def identity(self) -> str:
+        """What is on the key, or where it is: what its owner types to say that this one is meant."""
+        return self._plug.descriptor.serial_number or self._plug.name
+
+    def new(self, *, clock: ManualClock, seed: str) -> HardwareKey:
+        return HardwareKey(self._plug, self._attendant, destructive=self._destructive)
+
+    def _found(self) -> frozenset[str]:
+        try:
+            with closing(self.new(clock=ManualClock(), seed="")) as key:
+                return capabilities_of(key)
+        except (CtapError, ConnectionFailure) as error:
+            raise DeviceError(f"{self} does not answer as a security key does: {error}") from None
+
+
+def find_key(
+    name: str, attend: Callable[[], Attendant] = Attendant.here, *, destructive: str | None = None
+) -> KeySource:
+    """The source of keys called ``name``; a :class:`DeviceError` if there is none.
+
+    A key in somebody's hand is attended by whom ``attend`` gives. It may be changed for good if
+    ``destructive`` is its :attr:`HardwareSource.identity`.
+    """
+    match name.partition(":"):
+        case "emulated", ":", profile if profile:
+            return _emulated(profile)
+        case "hid", _, path:
+            return _hardware(HidrawPlug.find(path), attend, destructive)
+        case "udp", ":", address:
+            return _hardware(UdpPlug.find(address), attend, destructive)
+        case _:
+            raise DeviceError(f"no key is called {name!r}; a key is {FORMS}")
+
+
+def _hardware(plug: Plug, attend: Callable[[], Attendant], destructive: str | None) -> HardwareSource:
+    source = HardwareSource(plug, attend(), destructive=destructive is not None)
+    if destructive not in (None, source.identity):
+        raise DeviceError(f"{source} is {source.identity}, not {destructive}; nothing was done to it")
+    return source
+
+
+def _emulated(profile: str) -> EmulatedSource:
+    source = EmulatedSource(profile=profile)
     try:
         source.new(clock=ManualClock(), seed="")
     except ValueError as error:
-        raise DeviceError(f"no key is called {name!r}: {error}") from None
+        raise DeviceError(f"no key is called {str(source)!r}: {error}") from None
     return source
 
 
 def key_names() -> list[str]:
-    """The names that need nothing of one's own."""
+    """The names of emulated keys that need nothing of one's own."""
     return [f"emulated:{profile}" for profile in EmulatedKey.profiles()]
+
+
+def names_at_hand() -> list[str]:
+    """The names of the keys that are plugged in and may be used."""
+    return [HidrawPlug(descriptor).name for descriptor in keys_at_hand()]
 
 
 def find_token(kind: str) -> type[EmulatedToken]:

@@ -8,6 +8,10 @@ from fido2.ctap import CtapDevice
 from fido2.hid import CtapHidDevice
 
 
+class DeviceError(Exception):
+    """A device is not there, or does not do what was asked; one sentence that says which and what to do."""
+
+
 class Key(CtapDevice):
     """A python-fido2 ``CtapDevice``, and what a person does with a key besides.
 
@@ -30,6 +34,10 @@ class Key(CtapDevice):
     @abstractmethod
     def power_cycle(self) -> None:
         """Pull it out and plug it in again."""
+
+    def pin(self) -> str | None:
+        """What its owner types when it asks for its PIN; ``None`` if nobody knows of one."""
+        return None
 
     @abstractmethod
     def open(self) -> CtapHidDevice:

@@ -39,8 +39,17 @@ def test_with_a_security_key(world: World) -> None:
     signed_in = alice.sign_in(key)
     assert signed_in.accepted
     assert "/alice-key-" in signed_in.page.texts["mfa-used"]
-    stranger = alice.sign_in(world.key())
-    assert stranger.refused
+
+
+@pytest.mark.source("S1")
+@pytest.mark.needs("several-keys")
+def test_with_somebody_elses_security_key(world: World) -> None:
+    """A security key that is not theirs signs nobody in."""
+    alice, key = world.user("alice"), world.key()
+    assert alice.sign_in().accepted
+    assert alice.register_key(key, "alice-key").accepted
+    assert alice.sign_in(world.key()).refused
+    assert alice.sign_in(key).accepted
 
 
 @pytest.mark.source("S1")

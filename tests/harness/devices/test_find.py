@@ -39,12 +39,24 @@ def test_the_same_seed_gives_the_same_key() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["emulated:nothing-like-it", "emulated:", "emulated", "hid:/dev/hidraw0", "", "emulated:nowhere.toml"],
+    [
+        "emulated:nothing-like-it",
+        "emulated:",
+        "emulated",
+        "",
+        "emulated:nowhere.toml",
+        "floppy:a",
+        "udp",
+        "udp:127.0.0.1",
+        "udp:127.0.0.1:many",
+        "udp:127.0.0.1:1:2:3",
+        "udp:no.such.name.invalid:8111",
+    ],
 )
 def test_an_unknown_key_is_one_line_that_repeats_the_name(name: str) -> None:
     with pytest.raises(DeviceError) as error:
         find_key(name)
-    assert repr(name) in str(error.value)
+    assert repr(name.removeprefix("udp:")) in str(error.value)
     assert "\n" not in str(error.value)
 
 

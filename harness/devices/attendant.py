@@ -1,0 +1,95 @@
+"""The person who attends a key in somebody's hand: asked to touch it and to replug it, and for its PIN."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from threading import Timer
+
+from harness.devices.key import DeviceError
+
+PIN_VARIABLE = "KEYRIG_PIN"
+TERMINAL = "/dev/tty"
+
+PATIENCE = 1.0
+"""Seconds that a key may wait for its user before they are asked: one that answers for itself is quicker."""
+
+
+class Attendant:
+    """Whoever sits at ``terminal``, a file descriptor.
+
+    Their PIN is in the environment, or what ``ask_secretly`` is answered once; it is kept nowhere but here.
+    """
+
+    def __init__(
+        self,
+        terminal: int,
+        *,
+        pin_variable: str = PIN_VARIABLE,
+        ask_secretly: Callable[[str], str] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._terminal = terminal
+        self._pin_variable = pin_variable
+        self._ask_secretly = ask_secretly
+        self._patience = patience
+        self._question: Timer | None = None
+        self._pin: str | None = None
+        self._pin_refused = False
+
+    @classmethod
+    def here(cls, pin_variable: str = PIN_VARIABLE) -> Attendant:
+        """At this process's terminal; without one, nobody can be asked and prompts go to stderr."""
+        try:
+            terminal = os.open(TERMINAL, os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            return cls(os.dup(2), pin_variable=pin_variable)
+        return cls(terminal, pin_variable=pin_variable, ask_secretly=getpass.getpass)
+
+    def say(self, text: str) -> None:
+        """Say it at once, in a line of its own."""
+        fresh = "\r\x1b[2K" if os.isatty(self._terminal) else ""  # over a progress display
+        os.write(self._terminal, f"{fresh}▶ {text}\n".encode())
+
+    def ask_soon(self, text: str) -> None:
+        """Say ``text`` once, unless :meth:`ask_no_more` comes first."""
+        if self._question is None:
+            self._question = Timer(self._patience, self.say, [text])
+            self._question.daemon = True
+            self._question.start()
+
+    def ask_no_more(self) -> None:
+        """What was to be asked has been done."""
+        if self._question is not None:
+            self._question.cancel()
+            self._question = None
+
+    def pin(self, key: str) -> str:
+        """The PIN of the key called ``key``.
+
+        :raises DeviceError: when nobody says it, or it was refused.
+        """
+        if self._pin_refused:
+            raise DeviceError(f"the PIN of {key} was wrong; it is not tried again, for the key counts")
+        if self._pin is None:
+            self._pin = os.environ.get(self._pin_variable) or self._asked(f"PIN of {key}: ")
+        if not self._pin:
+            raise DeviceError(
+                f"{key} wants its PIN, and nobody is there to type it; "
+                f"put it in the environment variable {self._pin_variable}"
+            )
+        return self._pin
+
+    def pin_was_refused(self) -> None:
+        """The key took the PIN for wrong."""
+        if self._pin is not None:
+            self._pin, self._pin_refused = None, True
+
+    def _asked(self, question: str) -> str | None:
+        if self._ask_secretly is None:
+            return None
+        try:
+            return self._ask_secretly(question)
+        except EOFError:
+            return None

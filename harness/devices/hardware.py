@@ -1,0 +1,160 @@
+"""A key in somebody's hand, or one that another process emulates: under python-fido2, over hidraw or UDP.
+
+What takes a person asks one on the terminal. A touch takes real seconds, and the world's clock stands still
+meanwhile: scenarios that let days pass do so for the service and its tokens; the key knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event
+
+from fido2.ctap import STATUS, CtapError
+from fido2.ctap2.base import Ctap2
+from fido2.hid import CTAPHID, TYPE_INIT, CtapHidDevice
+
+from harness.devices.attendant import Attendant
+from harness.devices.connection import Connection, Plug
+from harness.devices.hidraw import HidrawPlug, keys_at_hand
+from harness.devices.key import DeviceError, Key
+from harness.devices.request import change, polls_for_touch, purpose, verifies_user
+
+REPLUG_TIME_LIMIT = 60.0
+"""Seconds to pull a key out and plug it in again."""
+
+_TOUCH_AWAITED = b"\x69\x85"  # FIDO U2F Raw Message Formats §3.3: SW_CONDITIONS_NOT_SATISFIED
+_CLIENT_PIN = bytes((Ctap2.CMD.CLIENT_PIN,))
+_PIN_REFUSALS = {CtapError.ERR.PIN_INVALID, CtapError.ERR.PIN_BLOCKED, CtapError.ERR.PIN_AUTH_BLOCKED}
+
+
+class HardwareKey(Key):
+    """The key at ``plug``, for which ``attendant`` does what takes a person.
+
+    It keeps what it is: what would change it, other than its counters, is a :class:`DeviceError` unless
+    ``destructive``.
+    """
+
+    def __init__(self, plug: Plug, attendant: Attendant, *, destructive: bool = False) -> None:
+        self._plug = plug
+        self._attendant = attendant
+        self._destructive = destructive
+        self._opened: list[CtapHidDevice | Connection] = []
+        self._raw: Connection | None = None
+        self._device = self.open()
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    @property
+    def name(self) -> str:
+        return self._plug.name
+
+    @property
+    def title(self) -> str:
+        """What a person knows it by."""
+        return f"{self._plug.descriptor.product_name}, {self.name}"
+
+    @property
+    def capabilities(self) -> int:
+        return self._device.capabilities
+
+    def call(
+        self,
+        cmd: int,
+        data: bytes = b"",
+        event: Event | None = None,
+        on_keepalive: Callable[[STATUS], None] | None = None,
+    ) -> bytes:
+        return self._device.call(cmd, data, event, on_keepalive)
+
+    def touch(self) -> None:
+        self._attendant.say(f"touch {self.title} now")
+
+    def verify(self, accepted: bool = True) -> None:
+        known = "knows" if accepted else "does not know"
+        self._attendant.say(f"touch {self.title} with a finger that it {known}")
+
+    def pin(self) -> str:
+        return self._attendant.pin(self.title)
+
+    def power_cycle(self) -> None:
+        self._plug.replug(self._attendant.say, REPLUG_TIME_LIMIT)
+        self.close()
+        self._device = self.open()
+
+    def open(self) -> CtapHidDevice:
+        device = _Channel(self, self._plug, self._attendant)
+        self._opened.append(device)
+        return device
+
+    def send_packet(self, packet: bytes) -> None:
+        if len(packet) > 7 and packet[4] & TYPE_INIT:
+            self.refuse_to_change(packet[4] & ~TYPE_INIT, packet[7 : 7 + int.from_bytes(packet[5:7], "big")])
+        if self._raw is None:
+            self._raw = self._plug.connect()
+            self._opened.append(self._raw)
+        self._raw.write_packet(packet)
+
+    def receive_packet(self, timeout: float) -> bytes | None:
+        return self._raw.receive(timeout) if self._raw is not None else None
+
+    def close(self) -> None:
+        """Close every channel to it."""
+        for opened in self._opened:
+            opened.close()
+        self._opened.clear()
+        self._raw = None
+
+    def refuse_to_change(self, command: int, data: bytes) -> None:
+        """Raise a :class:`DeviceError` for a request that would change the key, if that is not allowed."""
+        if not self._destructive and (what := change(command, data)):
+            raise DeviceError(f"{what} would change {self.title}; only with --destructive is that done")
+
+    @classmethod
+    def list_devices(cls) -> Iterator[HardwareKey]:
+        """The keys over hidraw that may be used."""
+        attendant = Attendant.here()
+        return (cls(HidrawPlug(descriptor), attendant) for descriptor in keys_at_hand())
+
+
+class _Channel(CtapHidDevice):
+    """A channel to a key, whose attendant is asked for a touch that does not come by itself."""
+
+    def __init__(self, key: HardwareKey, plug: Plug, attendant: Attendant) -> None:
+        self._key = key
+        self._attendant = attendant
+        connection = plug.connect()
+        try:
+            super().__init__(plug.descriptor, connection)
+        except Exception:
+            connection.close()
+            raise
+
+    def call(
+        self,
+        cmd: int,
+        data: bytes = b"",
+        event: Event | None = None,
+        on_keepalive: Callable[[STATUS], None] | None = None,
+    ) -> bytes:
+        self._key.refuse_to_change(cmd, data)
+        please = f"touch {self._key.title}, {purpose(cmd, data)}"
+
+        def heard(status: STATUS) -> None:
+            if status == STATUS.UPNEEDED or verifies_user(cmd, data):
+                self._attendant.ask_soon(please)
+            if on_keepalive is not None:
+                on_keepalive(status)
+
+        touch_awaited = False
+        try:
+            answer = super().call(cmd, data, event, heard)
+            touch_awaited = answer == _TOUCH_AWAITED and polls_for_touch(cmd, data)
+        finally:
+            if not touch_awaited:
+                self._attendant.ask_no_more()
+        if touch_awaited:
+            self._attendant.ask_soon(please)
+        if cmd == CTAPHID.CBOR and data[:1] == _CLIENT_PIN and answer[0] in _PIN_REFUSALS:
+            self._attendant.pin_was_refused()
+        return answer
