@@ -87,7 +87,7 @@ class Exchange:
 
     def __str__(self) -> str:
         own_ms = (self.duration - self.waited) * 1000
-        line = f"{self.command:<18} {self.rp or '-':<20} {self.result:<12} {own_ms:7.1f} ms"
+        line = f"{self.command:<25} {self.rp or '-':<20} {self.result:<12} {own_ms:7.1f} ms"
         return line if not self.waited else f"{line} + {self.waited:.1f} s waiting for the user"
 
 

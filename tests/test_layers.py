@@ -43,6 +43,8 @@ EMULATOR_FLOORS: list[list[str]] = [
     ],
     ["emulator.transports.robot"],
     ["emulator.transports.control"],
+    ["emulator.keyring"],
+    ["emulator.emulate"],
     ["emulator"],
 ]
 HARNESS_FLOORS: list[list[str]] = [
@@ -119,7 +121,11 @@ IMPURE_NAMES = {"generate_private_key", "generate_key", "generate", "random_seri
                 "now", "utcnow", "today"}  # fmt: skip
 IMPURE_OWNERS = {"datetime", "date", "ec", "rsa", "x509", "os", "AESGCM", "Ed25519PrivateKey",
                  "Ed448PrivateKey", "X25519PrivateKey"}  # fmt: skip
-DOORS = {"emulator.clock": {"time"}, "emulator.sqlite_store": {"sqlite3", "os"}}
+DOORS = {
+    "emulator.clock": {"time"},
+    "emulator.sqlite_store": {"sqlite3", "os"},
+    "emulator.emulate": {"os", "signal", "threading", "time"},
+}
 JUDGES = {"fido2", "pyotp", "webauthn"}
 MEETING_PLACES = {"harness.devices.emulated", "harness.devices.emulated_token"}
 

@@ -77,15 +77,15 @@ class UhidPort:
         self._send(create + REPORT_DESCRIPTOR)
 
     @classmethod
-    def open(cls, identity: UsbIdentity) -> UhidPort:
+    def open(cls, identity: UsbIdentity, *, device: Path = DEVICE) -> UhidPort:
         """Plug in a key; its ``name`` is its hidraw node.
 
         :raises PortError: when ``/dev/uhid`` is missing or not ours to use, or no node comes of it.
         """
         try:
-            port = cls(os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC), identity)
+            port = cls(os.open(device, os.O_RDWR | os.O_CLOEXEC), identity)
         except OSError as error:
-            raise PortError(_why_not(error)) from error
+            raise PortError(_why_not(device, error)) from error
         try:
             port.name = str(node_of(identity.serial_number))
         except PortError:
@@ -142,11 +142,11 @@ def _packet(report: bytes) -> bytes:
     return report[1:] if report[:1] == b"\x00" else report
 
 
-def _why_not(error: OSError) -> str:
+def _why_not(device: Path, error: OSError) -> str:
     match error.errno:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
-            return f"{DEVICE} is not there; run 'modprobe uhid' as root (for a container, on its host)"
+            return f"{device} is not there; run 'modprobe uhid' as root (for a container, on its host)"
         case errno.EACCES | errno.EPERM:
-            return f"no permission to use {DEVICE}; run 'keyrig udev install' as root once, then log in anew"
+            return f"no permission to use {device}; run 'keyrig udev install' as root once, then log in anew"
         case _:
-            return f"{DEVICE} cannot be used: {error.strerror}; run 'keyrig doctor'"
+            return f"{device} cannot be used: {error.strerror}; run 'keyrig doctor'"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fido2.hid.base import parse_report_descriptor
 
-from emulator.transports.port import UsbIdentity
+from emulator.transports.port import PortError, UsbIdentity
 from emulator.transports.uhid import BURST, PAUSE, UhidPort
 
 IDENTITY = UsbIdentity(serial_number="00000042", product="A key", vendor_id=0x1209, product_id=0x000F)
@@ -154,6 +156,33 @@ def test_close_destroys_the_device_and_ends_a_read_that_waits(kernel: Kernel) ->
     assert read == [None]
     assert ReportRequest.from_buffer_copy(kernel.event()).type == 1
     assert kernel.end.recv(EVENT_SIZE) == b""
+
+
+def test_missing_uhid_names_the_module(tmp_path: Path) -> None:
+    with pytest.raises(PortError, match=r"uhid is not there; run 'modprobe uhid'"):
+        UhidPort.open(IDENTITY, device=tmp_path / "uhid")
+
+
+def test_no_permission_for_uhid_names_the_rule(tmp_path: Path) -> None:
+    """As another user finds it, in a process of its own: root would be let in."""
+    device = tmp_path / "uhid"
+    device.touch(mode=0o000)
+    out, into = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            if os.getuid() == 0:
+                os.setuid(65_534)
+            UhidPort.open(IDENTITY, device=device)
+        except PortError as error:
+            os.write(into, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(into)
+    os.waitpid(pid, 0)
+    assert (
+        os.read(out, 1000).decode().endswith("uhid; run 'keyrig udev install' as root once, then log in anew")
+    )
+    os.close(out)
 
 
 def test_only_a_long_message_is_sent_with_pauses(kernel: Kernel) -> None:
