@@ -129,6 +129,9 @@ DOORS = {
 JUDGES = {"fido2", "pyotp", "webauthn"}
 MEETING_PLACES = {"harness.devices.emulated", "harness.devices.emulated_token"}
 
+# The emulator's own front door behind the one command `keyrig`: harness.cli opens it and looks no further.
+FRONT_DOOR = ("harness.cli", "emulator.emulate")
+
 
 def sources(package: str) -> dict[str, str]:
     """Every module of ``package`` by its dotted name."""
@@ -188,7 +191,12 @@ def side_violations(modules: Mapping[str, str]) -> list[str]:
             if module.startswith("emulator"):
                 if root in JUDGES or root == "harness":
                     found.append(f"{module} imports {target}: the emulator never imports what judges it")
-            elif root == "emulator" and target != "emulator.clock" and module not in MEETING_PLACES:
+            elif (
+                root == "emulator"
+                and target != "emulator.clock"
+                and module not in MEETING_PLACES
+                and (module, target) != FRONT_DOOR
+            ):
                 found.append(f"{module} imports {target}: the two sides meet only in {MEETING_PLACES}")
             elif module.startswith("harness.service") and target.startswith("harness.devices"):
                 found.append(f"{module} imports {target}: the service knows no devices")
@@ -247,6 +255,8 @@ def test_a_planted_import_upwards_is_found(module: str, source: str) -> None:
         ("emulator.oath.otp", "import pyotp"),
         ("emulator.store", "from harness import world"),
         ("harness.platform", "from emulator import SecurityKey"),
+        ("harness.platform", "from emulator.emulate import emulate"),
+        ("harness.cli", "from emulator.keyring import KeyRing"),
         ("harness.service.identity", "from harness.devices import key"),
     ],
 )

@@ -78,6 +78,22 @@ def test_scenarios_pass_or_say_what_they_need_and_leave_the_key_as_it_was(
     assert (Ctap2(served.key).get_info() if before else None) == before
 
 
+def test_a_key_emulated_in_another_terminal_is_found_by_its_address(run: Run) -> None:
+    command = [sys.executable, "-m", "harness", "emulate", "--transport=udp", "--port=0", "--answer-port=0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as emulator:
+        assert emulator.stdout is not None
+        try:
+            where = emulator.stdout.readline().partition(",")[0]
+            done = run("", f"--key={where}:0", "-k", "sign_in and key")
+        finally:
+            emulator.terminate()
+        said = emulator.stdout.read()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"alice registers {where}" in done.stdout
+    assert "makeCredential" in said
+    assert "getAssertion" in said
+
+
 def test_the_person_is_asked_beside_the_story(run: Run, serve: Serve) -> None:
     served = serve(touch=1.6)
     done = run(SIGNS_IN, at(served))
