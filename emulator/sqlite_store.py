@@ -27,10 +27,19 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from emulator.fido import cbor
 from emulator.fido.cose import Algorithm
 from emulator.fido.credential import Credential
-from emulator.store import MemoryStore, Snapshot, UserVerificationState
+from emulator.store import (
+    INITIAL_LARGE_BLOB_ARRAY,
+    Configuration,
+    Fingerprint,
+    MemoryStore,
+    Snapshot,
+    UserVerificationState,
+)
 
 APPLICATION_ID = 0x6B666964  # "kfid"
-VERSION = 1
+VERSION = 2
+"""Version 1 knew neither settings nor fingers, blobs or changes; its records are read as having none."""
+SEAL_VERSION = 1
 
 SECRET_LENGTH = 32
 SALT_LENGTH = 16
@@ -47,6 +56,9 @@ CREATE TABLE credential (place INTEGER PRIMARY KEY, owner BLOB UNIQUE, sealed BL
 """
 _MASTER_SECRET, _USER_VERIFICATION, _SIGN_COUNT, _OPENINGS = (
     "master secret", "user verification", "sign count", "openings",
+)  # fmt: skip
+_CREDENTIAL_CHANGES, _CONFIGURATION, _FINGERPRINTS, _PERSISTENT_TOKEN, _LARGE_BLOB_ARRAY = (
+    "credential changes", "configuration", "fingerprints", "persistent token", "large blob array",
 )  # fmt: skip
 
 _DAMAGED = "the file is damaged; restore it from a copy"
@@ -122,7 +134,23 @@ class SqliteStore:
     def put(self, credential: Credential) -> None:
         with self._transaction():
             self._write_credential(credential)
+            self._write(_CREDENTIAL_CHANGES, self._memory.credential_changes + 1)
         self._memory.put(credential)
+
+    def update(self, credential: Credential) -> None:
+        owner = self._owner(self._memory_of(credential.credential_id))
+        with self._transaction() as db:
+            sealed = self._seal(_encode(credential), owner)
+            db.execute("UPDATE credential SET sealed = ? WHERE owner = ?", (sealed, owner))
+            self._write(_CREDENTIAL_CHANGES, self._memory.credential_changes + 1)
+        self._memory.update(credential)
+
+    def delete(self, credential_id: bytes) -> None:
+        owner = self._owner(self._memory_of(credential_id))
+        with self._transaction() as db:
+            db.execute("DELETE FROM credential WHERE owner = ?", (owner,))
+            self._write(_CREDENTIAL_CHANGES, self._memory.credential_changes + 1)
+        self._memory.delete(credential_id)
 
     def credential(self, credential_id: bytes) -> Credential | None:
         return self._memory.credential(credential_id)
@@ -131,8 +159,52 @@ class SqliteStore:
         return self._memory.credentials(rp_id_hash)
 
     @property
+    def rp_id_hashes(self) -> Sequence[bytes]:
+        return self._memory.rp_id_hashes
+
+    @property
     def credential_count(self) -> int:
         return self._memory.credential_count
+
+    @property
+    def credential_changes(self) -> int:
+        return self._memory.credential_changes
+
+    @property
+    def configuration(self) -> Configuration:
+        return self._memory.configuration
+
+    def set_configuration(self, configuration: Configuration) -> None:
+        with self._transaction():
+            self._write(_CONFIGURATION, _encode(configuration))
+        self._memory.set_configuration(configuration)
+
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        return self._memory.fingerprints
+
+    def set_fingerprints(self, fingerprints: tuple[Fingerprint, ...]) -> None:
+        with self._transaction():
+            self._write(_FINGERPRINTS, [_encode(fingerprint) for fingerprint in fingerprints])
+        self._memory.set_fingerprints(fingerprints)
+
+    @property
+    def persistent_token(self) -> bytes | None:
+        return self._memory.persistent_token
+
+    def set_persistent_token(self, token: bytes | None) -> None:
+        with self._transaction():
+            self._write(_PERSISTENT_TOKEN, token)
+        self._memory.set_persistent_token(token)
+
+    @property
+    def large_blob_array(self) -> bytes:
+        return self._memory.large_blob_array
+
+    def set_large_blob_array(self, serialized: bytes) -> None:
+        with self._transaction():
+            self._write(_LARGE_BLOB_ARRAY, serialized)
+        self._memory.set_large_blob_array(serialized)
 
     def snapshot(self) -> Snapshot:
         return self._memory.snapshot()
@@ -146,6 +218,11 @@ class SqliteStore:
             if snapshot.user_verification is not None:
                 self._write(_USER_VERIFICATION, _encode(snapshot.user_verification))
             self._write(_SIGN_COUNT, snapshot.sign_count)
+            self._write(_CREDENTIAL_CHANGES, snapshot.credential_changes)
+            self._write(_CONFIGURATION, _encode(snapshot.configuration))
+            self._write(_FINGERPRINTS, [_encode(fingerprint) for fingerprint in snapshot.fingerprints])
+            self._write(_PERSISTENT_TOKEN, snapshot.persistent_token)
+            self._write(_LARGE_BLOB_ARRAY, snapshot.large_blob_array)
             for credential in snapshot.credentials:
                 self._write_credential(credential)
         self._memory.restore(snapshot)
@@ -169,8 +246,9 @@ class SqliteStore:
         self._unlock(self._secret(salt, passphrase))
         self.openings = self._load() + 1
         """How often the store has been opened, this time included."""
-        with self._transaction():
+        with self._transaction() as db:
             self._write(_OPENINGS, self.openings)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _is_new(self) -> bool:
         """Whether nothing has been written yet; a file that is not ours is refused before it is touched."""
@@ -181,7 +259,7 @@ class SqliteStore:
             return True
         if application_id != APPLICATION_ID:
             raise StoreError(f"{self._path} is another program's file; give another --store")
-        if version != VERSION:
+        if not 1 <= version <= VERSION:
             raise StoreError(f"{self._path} is a store of version {version}; this keyrig knows {VERSION}")
         return False
 
@@ -227,6 +305,11 @@ class SqliteStore:
                 master_secret=values.get(_MASTER_SECRET),
                 user_verification=UserVerificationState(**user_verification) if user_verification else None,
                 sign_count=values.get(_SIGN_COUNT, 0),
+                credential_changes=values.get(_CREDENTIAL_CHANGES, 0),
+                configuration=_configuration(values.get(_CONFIGURATION, {})),
+                fingerprints=tuple(Fingerprint(**finger) for finger in values.get(_FINGERPRINTS, ())),
+                persistent_token=values.get(_PERSISTENT_TOKEN),
+                large_blob_array=values.get(_LARGE_BLOB_ARRAY, INITIAL_LARGE_BLOB_ARRAY),
                 credentials=tuple(credentials),
             )
         )
@@ -239,11 +322,20 @@ class SqliteStore:
 
     def _write_credential(self, credential: Credential) -> None:
         """As the newest, in place of any that its owner has."""
-        owner = hmac.digest(self._owner_key, credential.rp_id_hash + credential.user_id, "sha256")
+        owner = self._owner(credential)
         self._db.execute(
             "INSERT OR REPLACE INTO credential (owner, sealed) VALUES (?, ?)",
             (owner, self._seal(_encode(credential), owner)),
         )
+
+    def _owner(self, credential: Credential) -> bytes:
+        return hmac.digest(self._owner_key, credential.rp_id_hash + credential.user_id, "sha256")
+
+    def _memory_of(self, credential_id: bytes) -> Credential:
+        credential = self._memory.credential(credential_id)
+        if credential is None:
+            raise KeyError(credential_id)
+        return credential
 
     def _seal(self, value: Any, name: str | bytes) -> bytes:
         nonce = self._random_bytes(NONCE_LENGTH)
@@ -260,7 +352,7 @@ class SqliteStore:
 
     def _associated_data(self, name: str | bytes) -> bytes:
         """What binds a record to this key and to its own place."""
-        return cbor.encode([VERSION, self.serial_number, name])
+        return cbor.encode([SEAL_VERSION, self.serial_number, name])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -291,12 +383,18 @@ def key_path(path: Path) -> Path:
     return path.with_name(path.name + ".key")
 
 
-def _encode(record: Credential | UserVerificationState) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+def _encode(record: Credential | UserVerificationState | Configuration | Fingerprint) -> dict[str, Any]:
+    values = ((field.name, getattr(record, field.name)) for field in fields(record))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 def _credential(values: dict[str, Any]) -> Credential:
     return Credential(**{**values, "algorithm": Algorithm(values["algorithm"])})
+
+
+def _configuration(values: dict[str, Any]) -> Configuration:
+    rp_ids = tuple(values.get("min_pin_length_rp_ids", ()))
+    return Configuration(**{**values, "min_pin_length_rp_ids": rp_ids})
 
 
 def _make_private(path: Path, content: bytes = b"") -> None:

@@ -1,4 +1,4 @@
-"""What an authenticator keeps without power: credentials, signature counter, PIN state, master secret."""
+"""What an authenticator keeps without power: credentials, counters, PIN, settings, fingers, large blobs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,45 @@ class UserVerificationState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """Everything a store holds, for comparing and for :meth:`CredentialStore.restore`; full of secrets."""
+class Configuration:
+    """What authenticatorConfig has changed (CTAP 2.3 §6.11); ``always_uv`` ``None`` is the profile's own."""
 
-    master_secret: bytes | None = field(repr=False)
-    user_verification: UserVerificationState | None
-    sign_count: int
-    credentials: tuple[Credential, ...]
+    enterprise_attestation: bool = False
+    always_uv: bool | None = None
+    long_touch_for_reset: bool = False
+    min_pin_length_rp_ids: tuple[str, ...] = ()
+    pin_complexity_policy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """A finger that is enrolled (CTAP 2.3 §6.7); ``name`` is empty until it gets one."""
+
+    template_id: bytes
+    name: str = ""
+
+
+INITIAL_LARGE_BLOB_ARRAY = bytes.fromhex("8076be8b528d0075f7aae98d6fa57a6d3c")
+"""An empty CBOR array and the first 16 bytes of its SHA-256 (CTAP 2.3 §6.10)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything a store holds, for comparing and for :meth:`CredentialStore.restore`; full of secrets.
+
+    ``credential_changes`` counts what was put, updated and deleted; ``credentials`` are oldest first;
+    ``persistent_token`` is the 32-byte persistentPinUvAuthToken, ``None`` before it is asked for.
+    """
+
+    master_secret: bytes | None = field(default=None, repr=False)
+    user_verification: UserVerificationState | None = None
+    sign_count: int = 0
+    credential_changes: int = 0
+    configuration: Configuration = Configuration()
+    fingerprints: tuple[Fingerprint, ...] = ()
+    persistent_token: bytes | None = field(default=None, repr=False)
+    large_blob_array: bytes = field(default=INITIAL_LARGE_BLOB_ARRAY, repr=False)
+    credentials: tuple[Credential, ...] = ()
 
 
 class CredentialStore(Protocol):
@@ -65,6 +97,12 @@ class CredentialStore(Protocol):
     def put(self, credential: Credential) -> None:
         """Keep a credential as the newest, in place of any for the same relying party and user."""
 
+    def update(self, credential: Credential) -> None:
+        """Put it in the place of the one with its ID, which is for the same user (``KeyError`` if none)."""
+
+    def delete(self, credential_id: bytes) -> None:
+        """Forget the one with this ID (``KeyError`` if there is none)."""
+
     def credential(self, credential_id: bytes) -> Credential | None:
         """The one with this ID."""
 
@@ -72,8 +110,44 @@ class CredentialStore(Protocol):
         """Those of a relying party, the newest first."""
 
     @property
+    def rp_id_hashes(self) -> Sequence[bytes]:
+        """Each relying party that has credentials here, once."""
+
+    @property
     def credential_count(self) -> int:
         """How many there are."""
+
+    @property
+    def credential_changes(self) -> int:
+        """A number that every ``put``, ``update`` and ``delete`` makes greater."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """The settings."""
+
+    def set_configuration(self, configuration: Configuration) -> None:
+        """Replace the settings."""
+
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """The fingers that are enrolled."""
+
+    def set_fingerprints(self, fingerprints: tuple[Fingerprint, ...]) -> None:
+        """Replace the fingers."""
+
+    @property
+    def persistent_token(self) -> bytes | None:
+        """The persistentPinUvAuthToken (CTAP 2.3 §6.5.2.1), if there is one."""
+
+    def set_persistent_token(self, token: bytes | None) -> None:
+        """Replace it."""
+
+    @property
+    def large_blob_array(self) -> bytes:
+        """The serialized large-blob array (CTAP 2.3 §6.10), checksum included."""
+
+    def set_large_blob_array(self, serialized: bytes) -> None:
+        """Replace it."""
 
     def snapshot(self) -> Snapshot:
         """All of it, as it is now."""
@@ -86,23 +160,11 @@ class MemoryStore:
     """A store that lasts as long as the process; ``MemoryStore(other.snapshot())`` is a copy of another."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
-        self._master_secret: bytes | None = None
         self._user_verification: UserVerificationState | None = None
-        self._sign_count = 0
-        self._by_id: dict[bytes, Credential] = {}  # oldest first
-        self._by_rp: dict[bytes, dict[bytes, Credential]] = {}  # RP ID hash -> user ID, oldest first
-        if snapshot is not None:
-            self.restore(snapshot)
+        self.restore(snapshot or Snapshot())
 
     def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
-        self.restore(
-            Snapshot(
-                master_secret=master_secret,
-                user_verification=user_verification,
-                sign_count=0,
-                credentials=(),
-            )
-        )
+        self.restore(Snapshot(master_secret=master_secret, user_verification=user_verification))
 
     @property
     def master_secret(self) -> bytes | None:
@@ -126,12 +188,23 @@ class MemoryStore:
         return self._sign_count
 
     def put(self, credential: Credential) -> None:
-        of_rp = self._by_rp.setdefault(credential.rp_id_hash, {})
-        replaced = of_rp.pop(credential.user_id, None)
-        if replaced is not None:
-            del self._by_id[replaced.credential_id]
-        of_rp[credential.user_id] = credential
+        self._keep(credential)
+        self._credential_changes += 1
+
+    def update(self, credential: Credential) -> None:
+        kept = self._by_id[credential.credential_id]
+        assert (kept.rp_id_hash, kept.user_id) == (credential.rp_id_hash, credential.user_id)
         self._by_id[credential.credential_id] = credential
+        self._by_rp[credential.rp_id_hash][credential.user_id] = credential
+        self._credential_changes += 1
+
+    def delete(self, credential_id: bytes) -> None:
+        credential = self._by_id.pop(credential_id)
+        of_rp = self._by_rp[credential.rp_id_hash]
+        del of_rp[credential.user_id]
+        if not of_rp:
+            del self._by_rp[credential.rp_id_hash]
+        self._credential_changes += 1
 
     def credential(self, credential_id: bytes) -> Credential | None:
         return self._by_id.get(credential_id)
@@ -140,14 +213,55 @@ class MemoryStore:
         return list(reversed(self._by_rp.get(rp_id_hash, {}).values()))
 
     @property
+    def rp_id_hashes(self) -> Sequence[bytes]:
+        return list(self._by_rp)
+
+    @property
     def credential_count(self) -> int:
         return len(self._by_id)
+
+    @property
+    def credential_changes(self) -> int:
+        return self._credential_changes
+
+    @property
+    def configuration(self) -> Configuration:
+        return self._configuration
+
+    def set_configuration(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        return self._fingerprints
+
+    def set_fingerprints(self, fingerprints: tuple[Fingerprint, ...]) -> None:
+        self._fingerprints = fingerprints
+
+    @property
+    def persistent_token(self) -> bytes | None:
+        return self._persistent_token
+
+    def set_persistent_token(self, token: bytes | None) -> None:
+        self._persistent_token = token
+
+    @property
+    def large_blob_array(self) -> bytes:
+        return self._large_blob_array
+
+    def set_large_blob_array(self, serialized: bytes) -> None:
+        self._large_blob_array = serialized
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
             master_secret=self._master_secret,
             user_verification=self._user_verification,
             sign_count=self._sign_count,
+            credential_changes=self._credential_changes,
+            configuration=self._configuration,
+            fingerprints=self._fingerprints,
+            persistent_token=self._persistent_token,
+            large_blob_array=self._large_blob_array,
             credentials=tuple(self._by_id.values()),
         )
 
@@ -155,6 +269,20 @@ class MemoryStore:
         self._master_secret = snapshot.master_secret
         self._user_verification = snapshot.user_verification
         self._sign_count = snapshot.sign_count
-        self._by_id, self._by_rp = {}, {}
+        self._credential_changes = snapshot.credential_changes
+        self._configuration = snapshot.configuration
+        self._fingerprints = snapshot.fingerprints
+        self._persistent_token = snapshot.persistent_token
+        self._large_blob_array = snapshot.large_blob_array
+        self._by_id: dict[bytes, Credential] = {}  # oldest first
+        self._by_rp: dict[bytes, dict[bytes, Credential]] = {}  # RP ID hash -> user ID, oldest first
         for credential in snapshot.credentials:
-            self.put(credential)
+            self._keep(credential)
+
+    def _keep(self, credential: Credential) -> None:
+        of_rp = self._by_rp.setdefault(credential.rp_id_hash, {})
+        replaced = of_rp.pop(credential.user_id, None)
+        if replaced is not None:
+            del self._by_id[replaced.credential_id]
+        of_rp[credential.user_id] = credential
+        self._by_id[credential.credential_id] = credential

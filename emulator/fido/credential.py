@@ -34,7 +34,8 @@ class Credential:
     SHA-256, ``rp_id_hash``, is known: a credential that came out of its ID, and any made by U2F (there
     ``rp_id_hash`` is the application parameter). ``cred_protect`` is the credProtect level 1 to 3
     (CTAP 2.3 §12.1); the two CredRandoms are 32 bytes each, both or neither, for hmac-secret (§12.7);
-    ``created`` orders credentials, the greatest being the newest.
+    ``created`` orders credentials, the greatest being the newest. ``cred_blob`` is the relying party's
+    (§12.2), ``large_blob_key`` 32 bytes (§12.3), ``third_party_payment`` whether others may start payments.
     """
 
     credential_id: bytes = b""
@@ -51,6 +52,9 @@ class Credential:
     cred_random_without_uv: bytes | None = field(default=None, repr=False)
     created: int = 0
     u2f: bool = False
+    cred_blob: bytes | None = field(default=None, repr=False)
+    large_blob_key: bytes | None = field(default=None, repr=False)
+    third_party_payment: bool = False
 
 
 def wrap(credential: Credential, master_key: bytes, random_bytes: Callable[[int], bytes]) -> bytes:

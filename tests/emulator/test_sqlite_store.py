@@ -18,8 +18,8 @@ from fido2.ctap import CtapError
 from fido2.ctap2 import ClientPin, Ctap2
 
 from emulator.fido.credential import Credential
-from emulator.sqlite_store import SqliteStore, StoreError, key_path
-from emulator.store import UserVerificationState
+from emulator.sqlite_store import SqliteStore, StoreError, _encode, key_path
+from emulator.store import Configuration, Fingerprint, UserVerificationState
 from harness.devices.emulated import EmulatedKey
 
 FRESH = UserVerificationState(pin_retries=8, uv_retries=5, min_pin_length=4)
@@ -149,9 +149,27 @@ def test_another_programs_file_is_refused_untouched(opened: Opener, tmp_path: Pa
 
 def test_store_of_a_later_keyrig_is_refused(opened: Opener, made: Path) -> None:
     database = sqlite3.connect(made)
-    database.execute("PRAGMA user_version = 2")
+    database.execute("PRAGMA user_version = 3")
     database.close()
-    assert "version 2; this keyrig knows 1" in refusal(opened, made)
+    assert "version 3; this keyrig knows 2" in refusal(opened, made)
+
+
+def test_store_of_version_1_is_taken_over(opened: Opener, made: Path) -> None:
+    """Version 1 had four records of state, and credentials without the members named here."""
+    store = opened(made)
+    before = store.snapshot()
+    since = {"cred_blob", "large_blob_key", "third_party_payment"}
+    (credential,) = before.credentials
+    old = {key: value for key, value in _encode(credential).items() if key not in since}
+    owner = store._owner(credential)
+    store._db.execute("UPDATE credential SET sealed = ?", (store._seal(old, owner),))
+    kept = "'master secret', 'user verification', 'sign count', 'openings'"
+    store._db.execute(f"DELETE FROM state WHERE name NOT IN ({kept})")  # noqa: S608  # our own words
+    store._db.execute("PRAGMA user_version = 1")
+    store.close()
+    taken_over = opened(made)
+    assert taken_over.snapshot() == replace(before, credential_changes=0)
+    assert taken_over._db.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_path_that_cannot_be_a_file_is_named(opened: Opener, tmp_path: Path) -> None:
@@ -206,7 +224,17 @@ def test_write_that_fails_changes_nothing(opened: Opener, made: Path) -> None:
     store = opened(made)
     before = store.snapshot()
     store._db.execute("PRAGMA query_only = ON")
-    for write in (store.next_sign_count, lambda: store.put(a_credential(2)), lambda: fill(store)):
+    for write in (
+        store.next_sign_count,
+        lambda: store.put(a_credential(2)),
+        lambda: fill(store),
+        lambda: store.update(a_credential(1)),
+        lambda: store.delete(a_credential(1).credential_id),
+        lambda: store.set_configuration(Configuration(always_uv=True)),
+        lambda: store.set_fingerprints((Fingerprint(template_id=b"1"),)),
+        lambda: store.set_persistent_token(bytes(32)),
+        lambda: store.set_large_blob_array(b""),
+    ):
         with pytest.raises(StoreError):
             write()
     assert store.snapshot() == before

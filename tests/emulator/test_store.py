@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from emulator.fido.credential import Credential
 from emulator.sqlite_store import SqliteStore
-from emulator.store import CredentialStore, MemoryStore, UserVerificationState
+from emulator.store import Configuration, CredentialStore, Fingerprint, MemoryStore, UserVerificationState
 
 FRESH = UserVerificationState(pin_retries=8, uv_retries=5, min_pin_length=4)
+CONFIGURATION = Configuration(
+    enterprise_attestation=True,
+    always_uv=False,
+    long_touch_for_reset=True,
+    min_pin_length_rp_ids=("example.com", "example.org"),
+    pin_complexity_policy=True,
+)
+FINGERS = (Fingerprint(template_id=b"1", name="thumb"), Fingerprint(template_id=b"2"))
 
 
 def a_credential(number: int, rp: bytes = b"r", user: bytes = b"u") -> Credential:
@@ -40,6 +49,10 @@ class StoreContract:
         store.put(a_credential(1))
         store.next_sign_count()
         store.set_user_verification(replace(FRESH, pin_hash=b"p" * 16, pin_retries=7))
+        store.set_configuration(CONFIGURATION)
+        store.set_fingerprints(FINGERS)
+        store.set_persistent_token(b"t" * 32)
+        store.set_large_blob_array(b"large blobs")
         return store
 
     def test_a_new_store_has_no_master_secret_and_no_pin_state(self, store: CredentialStore) -> None:
@@ -55,6 +68,20 @@ class StoreContract:
         assert used.credential_count == 0
         assert used.credential(a_credential(1).credential_id) is None
         assert list(used.credentials(b"r" * 32)) == []
+        assert list(used.rp_id_hashes) == []
+        assert used.configuration == Configuration()
+        assert used.fingerprints == ()
+        assert used.persistent_token is None
+
+    def test_large_blobs_begin_as_an_empty_array_and_its_checksum(self, used: CredentialStore) -> None:
+        used.initialize(b"n" * 32, FRESH)
+        assert used.large_blob_array == b"\x80" + sha256(b"\x80").digest()[:16]
+
+    def test_what_is_set_is_there(self, used: CredentialStore) -> None:
+        assert used.configuration == CONFIGURATION
+        assert used.fingerprints == FINGERS
+        assert used.persistent_token == b"t" * 32
+        assert used.large_blob_array == b"large blobs"
 
     def test_each_signature_counts_one(self, used: CredentialStore) -> None:
         assert [used.next_sign_count() for _ in range(3)] == [2, 3, 4]
@@ -79,6 +106,47 @@ class StoreContract:
         assert store.credential(bytes((1,)) * 32) is None
         assert store.credential_count == 2
 
+    def test_an_updated_credential_keeps_its_place(self, store: CredentialStore) -> None:
+        store.initialize(b"m" * 32, FRESH)
+        for number, user in ((1, b"u"), (2, b"v")):
+            store.put(a_credential(number, user=user))
+        updated = replace(a_credential(1), user_name="another name")
+        store.update(updated)
+        assert list(store.credentials(b"r" * 32)) == [a_credential(2, user=b"v"), updated]
+        assert store.credential(updated.credential_id) == updated
+
+    def test_a_deleted_credential_is_gone_and_its_relying_party_with_the_last(
+        self, store: CredentialStore
+    ) -> None:
+        store.initialize(b"m" * 32, FRESH)
+        for number, rp, user in ((1, b"r", b"u"), (2, b"s", b"u"), (3, b"r", b"v")):
+            store.put(a_credential(number, rp, user))
+        store.delete(bytes((1,)) * 32)
+        assert store.credential(bytes((1,)) * 32) is None
+        assert [c.credential_id[0] for c in store.credentials(b"r" * 32)] == [3]
+        assert sorted(store.rp_id_hashes) == [b"r" * 32, b"s" * 32]
+        store.delete(bytes((3,)) * 32)
+        assert (list(store.rp_id_hashes), store.credential_count) == ([b"s" * 32], 1)
+
+    def test_what_is_not_there_can_be_neither_updated_nor_deleted(self, used: CredentialStore) -> None:
+        before = used.snapshot()
+        with pytest.raises(KeyError):
+            used.update(a_credential(2))
+        with pytest.raises(KeyError):
+            used.delete(b"no such ID")
+        assert used.snapshot() == before
+
+    def test_every_change_of_a_credential_is_counted(self, used: CredentialStore) -> None:
+        counts = [used.credential_changes]
+        for change in (
+            lambda: used.put(a_credential(2)),
+            lambda: used.update(a_credential(2)),
+            lambda: used.delete(a_credential(2).credential_id),
+        ):
+            change()
+            counts.append(used.credential_changes)
+        assert counts == sorted(set(counts))
+
     def test_a_snapshot_stays_as_it_was_and_can_be_put_back(self, used: CredentialStore) -> None:
         before = used.snapshot()
         assert used.snapshot() == before
@@ -96,7 +164,13 @@ class StoreContract:
             lambda store: store.put(a_credential(2, user=b"v")),
             lambda store: store.put(a_credential(2)),
             lambda store: store.next_sign_count(),
+            lambda store: store.update(replace(a_credential(1), user_name="another name")),
+            lambda store: store.delete(a_credential(1).credential_id),
             lambda store: store.set_user_verification(FRESH),
+            lambda store: store.set_configuration(replace(CONFIGURATION, always_uv=True)),
+            lambda store: store.set_fingerprints(FINGERS[:1]),
+            lambda store: store.set_persistent_token(None),
+            lambda store: store.set_large_blob_array(b"others"),
             lambda store: store.initialize(b"n" * 32, FRESH),
         ],
     )
@@ -107,7 +181,7 @@ class StoreContract:
 
     def test_no_representation_shows_a_secret(self, used: CredentialStore) -> None:
         shown = repr(used.snapshot()) + repr(used.user_verification)
-        for secret in (b"m" * 32, b"secret key material", b"p" * 16):
+        for secret in (b"m" * 32, b"secret key material", b"p" * 16, b"t" * 32, b"large blobs"):
             assert repr(secret)[2:-1] not in shown
 
 
@@ -137,6 +211,9 @@ class TestSqliteStore(StoreContract):
     ) -> None:
         used.put(a_credential(2, user=b"v"))
         used.put(a_credential(3))
+        used.update(replace(a_credential(2, user=b"v"), user_name="another", cred_blob=b"blob"))
+        used.put(a_credential(4, user=b"w"))
+        used.delete(a_credential(4).credential_id)
         before = used.snapshot()
         used.close()
         again = SqliteStore(tmp_path / "keys.db", serial_number="2", random_bytes=os.urandom)
