@@ -10,8 +10,8 @@ from typing import Literal, Protocol, TypeAlias
 from emulator.fido.apdu import response_apdu
 from emulator.fido.authenticator import Authenticator
 from emulator.fido.ctaphid import Capability, CtapHid, CtapHidCommand, Interruption, KeepaliveStatus, Request
-from emulator.fido.gesture import Command, Gesture, Given
-from emulator.fido.status import CtapStatus, StatusWord
+from emulator.fido.gesture import LONG_TOUCH_TIME, Command, Gesture, Given, SampleStatus, Within
+from emulator.fido.status import CtapError, CtapStatus, StatusWord
 from emulator.profile import Profile
 from emulator.random_stream import RandomStream
 from emulator.store import CredentialStore, MemoryStore
@@ -25,6 +25,8 @@ U2F_TOUCH_WINDOW = 10.0
 KEEPALIVE_STATUS = {
     Gesture.PRESENCE: KeepaliveStatus.UPNEEDED,
     Gesture.VERIFICATION: KeepaliveStatus.PROCESSING,
+    Gesture.LONG_TOUCH: KeepaliveStatus.UPNEEDED,
+    Gesture.SAMPLE: KeepaliveStatus.UPNEEDED,
 }
 
 GesturePolicy: TypeAlias = Literal["always", "never", "by call"] | float
@@ -72,6 +74,7 @@ class _Waiting:
     started: float
     asked: float
     gesture: Gesture = Gesture.PRESENCE
+    deadline: float = 0.0
     keepalives: int = 0
 
     @property
@@ -120,7 +123,8 @@ class SecurityKey:
       is good for one request within :data:`U2F_TOUCH_WINDOW`; a CTAP2 command never takes an earlier touch;
     - ``"never"``: not even then.
 
-    A CTAP2 command waits for each gesture as long as the profile's ``touch_timeout``. An exception of the
+    A long touch takes its five seconds more; a finger that is being enrolled comes as ``uv`` says. A CTAP2
+    command waits for each gesture as long as the profile's ``touch_timeout``. An exception of the
     authenticator is our own bug: the command ends in CTAP OTHER or SW 6F00, the key goes on, and ``on_error``
     hears of it (by default a log does). ``observer`` hears of every request, its waits and its answer.
     ``authenticator`` replaces the one made from ``profile``.
@@ -197,7 +201,7 @@ class SecurityKey:
         """When :meth:`handle_timer` is due, if ever."""
         due = [self._hid.next_timer()]
         if self._waiting is not None:
-            due += [self._deadline(self._waiting), self._waiting.next_keepalive, self._made_at(self._waiting)]
+            due += [self._waiting.deadline, self._waiting.next_keepalive, self._made_at(self._waiting)]
         return min((at for at in due if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
@@ -207,22 +211,43 @@ class SecurityKey:
 
     # The person's side.
 
-    def touch(self, now: float) -> None:
-        """Touch the key: answers the CTAP2 command that waits for it, else the next U2F request, if soon."""
+    def touch(self, now: float, held: float = 0.0) -> None:
+        """Touch the key: answers the CTAP2 command that waits for it, else the next U2F request, if soon.
+
+        By ``now`` the touch has lasted ``held`` seconds; what it lasted before it was asked for does not
+        count towards a long touch.
+        """
         self.handle_timer(now)
         if self.touch_policy == "never":
             return
-        if self._waiting is None:
+        waiting = self._waiting
+        if waiting is None:
             self._presence.touch(now)
-        elif self._waiting.gesture is Gesture.PRESENCE:
-            self._go_on(self._waiting, Given(now=now), now)
+        elif waiting.gesture is Gesture.PRESENCE or (
+            waiting.gesture is Gesture.LONG_TOUCH and min(held, now - waiting.asked) >= LONG_TOUCH_TIME
+        ):
+            self._go_on(waiting, Given(now=now), now)
 
     def verify(self, now: float, accepted: bool = True) -> None:
-        """Put a finger on the key, its owner's if ``accepted``: answers the command that waits for it."""
+        """Put a finger on the key, its owner's if ``accepted``: answers the command that waits for it.
+
+        To a command that enrols a finger it is a sample, a poor one unless ``accepted``.
+        """
         self.handle_timer(now)
         waiting = self._waiting
-        if self.uv_policy != "never" and waiting is not None and waiting.gesture is Gesture.VERIFICATION:
+        if self.uv_policy == "never" or waiting is None:
+            return
+        if waiting.gesture is Gesture.VERIFICATION:
             self._go_on(waiting, Given(now=now, accepted=accepted), now)
+        elif waiting.gesture is Gesture.SAMPLE:
+            self.sample(now, SampleStatus.GOOD if accepted else SampleStatus.POOR_QUALITY)
+
+    def sample(self, now: float, status: SampleStatus = SampleStatus.GOOD) -> None:
+        """Put a finger that is being enrolled on the sensor, which finds the sample to be of ``status``."""
+        self.handle_timer(now)
+        waiting = self._waiting
+        if self.uv_policy != "never" and waiting is not None and waiting.gesture is Gesture.SAMPLE:
+            self._go_on(waiting, Given(now=now, sample=status), now)
 
     def awaited(self, now: float) -> Gesture | None:
         """The gesture that a command waits for or, of U2F, that a platform polls for."""
@@ -247,30 +272,31 @@ class SecurityKey:
         """Run one CTAP2 command without CTAPHID: command byte and CBOR in, status byte and CBOR out.
 
         Gestures are made as the policies say, as if the time passed; one that does not come within the
-        profile's ``touch_timeout`` ends in USER_ACTION_TIMEOUT. ``by call`` raises :class:`NobodyAtTheKey`.
+        profile's ``touch_timeout`` times out. ``by call`` raises :class:`NobodyAtTheKey`.
         """
         if self._waiting is not None:
             raise RuntimeError("a command that came in packets is running; let it end before a direct one")
         clock = now
 
-        def at_hand(gesture: Gesture) -> Given | None:
+        def at_hand(asked: Within) -> Given | CtapError | None:
             nonlocal clock
-            delay = _delay(self._policy(gesture))
-            if delay is None or delay >= self.profile.touch_timeout:
+            if self._policy(asked.gesture) == "by call":
                 return None
+            delay = self._delay(asked.gesture)
+            if delay is None or delay >= asked.seconds:
+                clock += asked.seconds
+                return CtapError(CtapStatus.USER_ACTION_TIMEOUT)
             clock += delay
             return Given(now=clock)
 
         command = self._guarded(lambda: self._authenticator.cbor(message, now), _CBOR_FAILURE)
-        match _advance(command, None, at_hand):
-            case Gesture() as gesture:
+        match self._advance(command, None, at_hand):
+            case Within(gesture):
                 command.close()
-                if self._policy(gesture) == "by call":
-                    raise NobodyAtTheKey(
-                        f"the command waits for user {gesture.value}, given by call, and no call can come in "
-                        f"between: send packets, or choose another policy"
-                    )
-                return bytes((CtapStatus.USER_ACTION_TIMEOUT,))
+                raise NobodyAtTheKey(
+                    f"the command waits for user {gesture.value}, given by call, and no call can come in "
+                    f"between: send packets, or choose another policy"
+                )
             case answer:
                 return answer
 
@@ -292,7 +318,33 @@ class SecurityKey:
             return failure
 
     def _policy(self, gesture: Gesture) -> GesturePolicy:
-        return self.touch_policy if gesture is Gesture.PRESENCE else self.uv_policy
+        touches = (Gesture.PRESENCE, Gesture.LONG_TOUCH)
+        return self.touch_policy if gesture in touches else self.uv_policy
+
+    def _delay(self, gesture: Gesture) -> float | None:
+        """Seconds from the asking until the gesture has been made; ``None`` if it does not come by itself."""
+        delay = _delay(self._policy(gesture))
+        lasts = LONG_TOUCH_TIME if gesture is Gesture.LONG_TOUCH else 0.0
+        return None if delay is None else delay + lasts
+
+    def _advance(
+        self,
+        command: Command,
+        given: Given | CtapError | None,
+        at_hand: Callable[[Within], Given | CtapError | None],
+    ) -> bytes | Within:
+        """Resume ``command`` with ``given``, or start it, up to its answer or a gesture not at hand."""
+        try:
+            while True:
+                asked = _resume(command, given)
+                if isinstance(asked, Gesture):
+                    asked = Within(asked, self.profile.touch_timeout)
+                given = at_hand(asked)
+                if given is None:
+                    return asked
+        except StopIteration as answered:
+            answer: bytes = answered.value
+            return answer
 
     # A CBOR command, from its packets to its answer.
 
@@ -301,18 +353,18 @@ class SecurityKey:
         command = self._guarded(lambda: self._authenticator.cbor(request.data, now), _CBOR_FAILURE)
         self._go_on(_Waiting(request=request, command=command, started=now, asked=now), None, now)
 
-    def _go_on(self, waiting: _Waiting, given: Given | None, now: float) -> None:
+    def _go_on(self, waiting: _Waiting, given: Given | CtapError | None, now: float) -> None:
         """Run the command until it is answered or waits for what is not given at once."""
 
-        def at_hand(gesture: Gesture) -> Given | None:
-            return Given(now=now) if _delay(self._policy(gesture)) == 0 else None
+        def at_hand(asked: Within) -> Given | None:
+            return Given(now=now) if self._delay(asked.gesture) == 0 else None
 
         self._waiting = None
-        if given is not None:
+        if isinstance(given, Given):
             self._observer.resumed(waiting.request)
-        match _advance(waiting.command, given, at_hand):
-            case Gesture() as gesture:
-                self._waiting = replace(waiting, gesture=gesture, asked=now)
+        match self._advance(waiting.command, given, at_hand):
+            case Within(gesture, seconds):
+                self._waiting = replace(waiting, gesture=gesture, asked=now, deadline=now + seconds)
                 self._observer.waiting(waiting.request, gesture)
             case answer:
                 self._hid.respond(answer)
@@ -330,12 +382,9 @@ class SecurityKey:
             waiting.command.close()
             self._observer.answered(waiting.request, answer)
 
-    def _deadline(self, waiting: _Waiting) -> float:
-        return waiting.asked + self.profile.touch_timeout
-
     def _made_at(self, waiting: _Waiting) -> float | None:
         """When the policy makes the gesture that the command waits for."""
-        delay = _delay(self._policy(waiting.gesture))
+        delay = self._delay(waiting.gesture)
         return None if delay is None else waiting.asked + delay
 
     def _fire(self, now: float) -> None:
@@ -345,8 +394,8 @@ class SecurityKey:
         if waiting is None:
             return
         made_at = self._made_at(waiting)
-        if now >= self._deadline(waiting):
-            self._give_up(CtapStatus.USER_ACTION_TIMEOUT)
+        if now >= waiting.deadline:
+            self._go_on(waiting, CtapError(CtapStatus.USER_ACTION_TIMEOUT), now)
         elif made_at is not None and now >= made_at:
             self._go_on(waiting, Given(now=now), now)
         elif now >= waiting.next_keepalive:
@@ -360,12 +409,12 @@ class SecurityKey:
         return answer
 
     def _answer_u2f(self, request: Request, now: float) -> bytes:
-        def at_hand(_: Gesture) -> Given | None:  # U2F knows no other gesture than a touch
+        def at_hand(_: Within) -> Given | None:  # U2F knows no other gesture than a touch
             return Given(now=now) if self._presence.take(now, _delay(self.touch_policy)) else None
 
         command = self._guarded(lambda: self._authenticator.msg(request.data, now), _MSG_FAILURE)
-        match _advance(command, None, at_hand):
-            case Gesture() as gesture:
+        match self._advance(command, None, at_hand):
+            case Within(gesture):
                 command.close()
                 self._observer.waiting(request, gesture)
                 return response_apdu(b"", StatusWord.CONDITIONS_NOT_SATISFIED)
@@ -387,18 +436,15 @@ _CBOR_FAILURE = bytes((CtapStatus.OTHER,))
 _MSG_FAILURE = response_apdu(b"", StatusWord.UNKNOWN_ERROR)
 
 
-def _advance(
-    command: Command, given: Given | None, at_hand: Callable[[Gesture], Given | None]
-) -> bytes | Gesture:
-    """Resume ``command`` with ``given``, or start it, up to its answer or a gesture not at hand."""
-    try:
-        gesture = next(command) if given is None else command.send(given)
-        while (given := at_hand(gesture)) is not None:
-            gesture = command.send(given)
-    except StopIteration as answered:
-        answer: bytes = answered.value
-        return answer
-    return gesture
+def _resume(command: Command, given: Given | CtapError | None) -> Gesture | Within:
+    """Run ``command`` up to the next gesture: from its start, a gesture made or one that timed out."""
+    match given:
+        case None:
+            return next(command)
+        case Given():
+            return command.send(given)
+        case CtapError():
+            return command.throw(given)
 
 
 def _delay(policy: GesturePolicy) -> float | None:

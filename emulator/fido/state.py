@@ -9,7 +9,7 @@ from typing import Any
 from emulator.fido.attestation import Attestation
 from emulator.fido.authdata import Flags
 from emulator.fido.credential import Credential, unwrap
-from emulator.fido.gesture import Gesture, Given
+from emulator.fido.gesture import Gesture, Given, Within
 from emulator.fido.session import Session
 from emulator.profile import Profile
 from emulator.store import CredentialStore, UserVerificationState
@@ -24,7 +24,7 @@ _FLAGS = {
     for synced in (False, True)
 }
 
-Running = Generator[Gesture, Given, dict[int, Any] | None]
+Running = Generator[Gesture | Within, Given, dict[int, Any] | None]
 """A CTAP2 command under way: yields the gestures it waits for, returns the members of its response."""
 
 

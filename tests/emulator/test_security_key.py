@@ -19,8 +19,8 @@ from emulator.fido.ctaphid import (
     encode_message,
     parse_packet,
 )
-from emulator.fido.gesture import Command, Gesture, Given
-from emulator.fido.status import CtapStatus
+from emulator.fido.gesture import Command, Gesture, Given, SampleStatus, Within
+from emulator.fido.status import CtapError, CtapStatus
 from emulator.profile import Profile
 from emulator.security_key import U2F_TOUCH_WINDOW, NobodyAtTheKey, SecurityKey
 
@@ -35,7 +35,7 @@ SIGNED = b"signed\x90\x00"
 class FakeAuthenticator:
     """Each CBOR command asks for ``gestures`` in turn, then answers SUCCESS; each APDU asks for a touch."""
 
-    def __init__(self, *gestures: Gesture) -> None:
+    def __init__(self, *gestures: Gesture | Within) -> None:
         self.gestures = gestures
         self.given: list[Given] = []
         self.abandoned = 0
@@ -48,6 +48,9 @@ class FakeAuthenticator:
         except GeneratorExit:
             self.abandoned += 1
             raise
+        except CtapError as timed_out:
+            self.abandoned += 1
+            return bytes((timed_out.status,))
         return b"\x00" + message
 
     def msg(self, apdu: bytes, now: float) -> Command:
@@ -152,6 +155,55 @@ def test_each_gesture_has_the_whole_time() -> None:
     platform = Platform(key_with(fake, uv=20.0, touch="never"))
     platform.send(CBOR, b"\x01")
     assert answer_at(platform.run(until=99.0)) == (50.0, CBOR, bytes((CtapStatus.USER_ACTION_TIMEOUT,)))
+
+
+def test_a_wait_may_have_a_time_of_its_own() -> None:
+    fake = FakeAuthenticator(Within(Gesture.SAMPLE, 2.0), Gesture.PRESENCE)
+    platform = Platform(key_with(fake, uv=1.5, touch="never"))
+    platform.send(CBOR, b"\x01")
+    assert answer_at(platform.run(until=99.0)) == (31.5, CBOR, bytes((CtapStatus.USER_ACTION_TIMEOUT,)))
+    platform.key.uv_policy = 2.0
+    platform.send(CBOR, b"\x01", now=100.0)
+    assert answer_at(platform.run(until=199.0)) == (102.0, CBOR, bytes((CtapStatus.USER_ACTION_TIMEOUT,)))
+
+
+def test_long_touch_by_policy_lasts_five_seconds() -> None:
+    fake = FakeAuthenticator(Gesture.LONG_TOUCH)
+    platform = Platform(key_with(fake, touch=1.0))
+    platform.send(CBOR, b"\x01")
+    heard = platform.run(until=99.0)
+    assert {data for _, command, data in heard if command == KEEPALIVE} == {UPNEEDED}
+    assert answer_at(heard) == (6.0, CBOR, b"\x00\x01")
+    assert key_with(FakeAuthenticator(Gesture.LONG_TOUCH), touch=24.9).cbor(b"\x01", 0.0) == b"\x00\x01"
+    timed_out = bytes((CtapStatus.USER_ACTION_TIMEOUT,))
+    assert key_with(FakeAuthenticator(Gesture.LONG_TOUCH), touch=25.0).cbor(b"\x01", 0.0) == timed_out
+
+
+def test_long_touch_by_call_counts_from_when_it_was_asked_for() -> None:
+    platform = Platform(key_with(FakeAuthenticator(Gesture.LONG_TOUCH), touch="by call"))
+    platform.send(CBOR, b"\x01", now=1.0)
+    for at, held in [(2.0, 0.0), (5.9, 100.0), (9.0, 4.9)]:
+        platform.key.touch(at, held)
+        assert platform.key.awaited(at) is Gesture.LONG_TOUCH
+    platform.key.touch(9.5, 5.0)
+    assert platform.answers()[-1] == (CBOR, b"\x00\x01")
+
+
+def test_samples_of_a_finger_are_what_the_caller_says() -> None:
+    fake = FakeAuthenticator(*[Gesture.SAMPLE] * 4)
+    key = key_with(fake, uv="by call")
+    platform = Platform(key)
+    key.sample(0.0)
+    platform.send(CBOR, b"\x01")
+    key.touch(0.01)
+    key.sample(0.01, SampleStatus.TOO_FAST)
+    key.verify(0.02, accepted=False)
+    key.verify(0.03)
+    key.sample(0.04)
+    assert [given.sample for given in fake.given] == [
+        SampleStatus.TOO_FAST, SampleStatus.POOR_QUALITY, SampleStatus.GOOD, SampleStatus.GOOD,
+    ]  # fmt: skip
+    assert platform.answers() == [(CBOR, b"\x00\x01")]
 
 
 def test_late_timer_call_still_does_things_in_their_order() -> None:

@@ -117,7 +117,7 @@ def test_a_stranger_to_the_user_cannot_sign_in(alice: Browser, clock: ManualCloc
 
 def test_a_key_that_nobody_touches_times_out(alice: Browser, clock: ManualClock) -> None:
     alice.key = EmulatedKey(clock=clock, touch="never")
-    with pytest.raises(SecurityKeyError, match="cannot be assigned: the key answered USER_ACTION_TIMEOUT"):
+    with pytest.raises(SecurityKeyError, match="cannot be assigned: the key answered OPERATION_DENIED"):
         alice.assign_security_key("alice-key")
 
 

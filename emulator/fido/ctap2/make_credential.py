@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -181,7 +182,8 @@ def _check_exclude_list(
         if credential is None or (credential.cred_protect == UV_REQUIRED and not evidence.uv):
             continue
         if not evidence.present:
-            yield Gesture.PRESENCE  # Step 12.1.4.2: given or not
+            with suppress(CtapError):  # Step 12.1.4.2: given, declined or timed out
+                yield Gesture.PRESENCE
         raise CtapError(CtapStatus.CREDENTIAL_EXCLUDED)
 
 

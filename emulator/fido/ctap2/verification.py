@@ -42,18 +42,26 @@ class Evidence:
         return self.up or (self.token is not None and self.token.user_present_flag(self.now))
 
 
-def wait_for_presence() -> Generator[Gesture, Given, float]:
+def wait_for_presence(gesture: Gesture = Gesture.PRESENCE) -> Generator[Gesture, Given, float]:
     """Wait for a touch; the time it came at. A user who declines is ``OPERATION_DENIED``."""
-    given = yield Gesture.PRESENCE
+    given = yield gesture
     if not given.accepted:
         raise CtapError(CtapStatus.OPERATION_DENIED)
     return given.now
 
 
+def wait_for_consent() -> Generator[Gesture, Given, float]:
+    """Wait for a touch, where no touch is a user who declines (§6.1.2 step 14, §6.2.2 step 9)."""
+    try:
+        return (yield from wait_for_presence())
+    except CtapError as error:
+        raise CtapError(CtapStatus.OPERATION_DENIED) from error
+
+
 def answer_probe(state: AuthenticatorState, claim: Claim) -> Generator[Gesture, Given, None]:
     """An empty pinUvAuthParam asks for a touch and whether there is a PIN (§6.1.2, §6.2.2 step 1)."""
     if claim.pin_uv_auth_param == b"" and (state.profile.client_pin or state.profile.pin_uv_auth_token):
-        yield from wait_for_presence()
+        yield from wait_for_consent()
         pin_is_set = state.store.user_verification.pin_hash is not None
         raise CtapError(CtapStatus.PIN_INVALID if pin_is_set else CtapStatus.PIN_NOT_SET)
 
@@ -96,7 +104,7 @@ def confirm_presence(evidence: Evidence) -> Generator[Gesture, Given, float]:
     """A touch unless there was one, which uses the token up (§6.1.2 steps 13, 14, §6.2.2 steps 8, 9)."""
     now = evidence.now
     if not evidence.present:
-        now = yield from wait_for_presence()
+        now = yield from wait_for_consent()
     if evidence.token is not None:
         evidence.token.spend()
     return now

@@ -17,8 +17,8 @@ from fido2.webauthn import AuthenticatorData
 
 from emulator.fido import cbor
 from emulator.fido.authenticator import Authenticator
-from emulator.fido.gesture import Command, Gesture, Given
-from emulator.fido.status import CtapStatus
+from emulator.fido.gesture import Command, Gesture, Given, SampleStatus, Within
+from emulator.fido.status import CtapError, CtapStatus
 from emulator.profile import Profile
 from emulator.store import CredentialStore, MemoryStore, Snapshot
 
@@ -84,8 +84,10 @@ def descriptors(ids: Sequence[bytes]) -> list[dict]:
 class Key(CtapDevice):
     """An authenticator whose user touches it ``touch_delay`` seconds after being asked, or ``declines``.
 
-    ``fingers`` is what the sensor will say of the next fingers (recognised by default); ``asked`` records
-    the gestures that were waited for; ``transcript`` all that went in and out.
+    ``fingers`` is what the sensor will say of the next fingers (recognised by default), ``samples`` what of
+    those that are being enrolled; a user who is ``absent`` lets every gesture time out. ``asked`` records
+    the gestures that were waited for, ``patience`` the seconds that the last one had if it was not the
+    key's own time; ``transcript`` all that went in and out.
     """
 
     creation = staticmethod(creation)
@@ -96,7 +98,10 @@ class Key(CtapDevice):
         self.now = POWER_UP
         self.touch_delay = 0.0
         self.declines = False
+        self.absent = False
         self.fingers: deque[bool] = deque()
+        self.samples: deque[SampleStatus] = deque()
+        self.patience: float | None = None
         self.asked: list[Gesture] = []
         self.transcript: list[bytes] = []
         self.store = MemoryStore() if store is None else store
@@ -111,13 +116,23 @@ class Key(CtapDevice):
         try:
             gesture = next(command)
             while True:
-                self.asked.append(gesture)
-                self.now += self.touch_delay
-                finger = gesture is Gesture.VERIFICATION and self.fingers
-                accepted = self.fingers.popleft() if finger else not self.declines
-                gesture = command.send(Given(now=self.now, accepted=accepted))
+                gesture = self._answer(command, gesture)
         except StopIteration as stop:
             return bytes(stop.value)
+
+    def _answer(self, command: Any, asked: Gesture | Within) -> Gesture | Within:
+        self.patience = asked.seconds if isinstance(asked, Within) else None
+        gesture = asked.gesture if isinstance(asked, Within) else asked
+        self.asked.append(gesture)
+        if self.absent:
+            return command.throw(CtapError(CtapStatus.USER_ACTION_TIMEOUT))
+        self.now += self.touch_delay
+        if gesture is Gesture.SAMPLE:
+            sample = self.samples.popleft() if self.samples else SampleStatus.GOOD
+            return command.send(Given(now=self.now, sample=sample))
+        finger = gesture is Gesture.VERIFICATION and self.fingers
+        accepted = self.fingers.popleft() if finger else not self.declines
+        return command.send(Given(now=self.now, accepted=accepted))
 
     def send(self, message: bytes) -> bytes:
         """A CTAP2 message's answer, status byte first."""
