@@ -9,13 +9,34 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-VERSIONS = ("U2F_V2", "FIDO_2_0", "FIDO_2_1")
+VERSIONS = ("U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1", "FIDO_2_3")
 EXTENSIONS = ("credProtect", "hmac-secret")
-ALGORITHMS = {"ES256": -7, "EdDSA": -8}
+ALGORITHMS = {
+    "ES256": -7,
+    "EdDSA": -8,
+    "ES384": -35,
+    "ES512": -36,
+    "RS256": -257,
+    "ML-DSA-44": -48,
+    "ML-DSA-65": -49,
+    "ML-DSA-87": -50,
+}
 ATTESTATIONS = ("packed", "packed-self", "fido-u2f", "none")
 PIN_UV_AUTH_PROTOCOLS = (1, 2)
+CONFIG_COMMANDS = {
+    "enableEnterpriseAttestation": 0x01,
+    "toggleAlwaysUv": 0x02,
+    "setMinPINLength": 0x03,
+    "enableLongTouchForReset": 0x04,
+}
+MAX_PIN_LENGTH = 63
+"""In Unicode code points, as in bytes of UTF-8 (CTAP 2.3 §6.5.1)."""
 LONGEST_CREDENTIAL_ID = 191
 """Bytes of the longest credential ID there is: ES256 with hmac-secret, all under the seal."""
+LONGER_CREDENTIAL_IDS = {"ES384": 239, "ES512": 293, "RS256": 351}
+"""Those of algorithms whose private keys are longer."""
+LONGER_MESSAGES = {"ES512": 1536, "RS256": 2048, "ML-DSA-44": 4608, "ML-DSA-65": 6144, "ML-DSA-87": 7609}
+"""The least ``max_message_size`` that a registration fits in, where the default may not do."""
 
 
 class ProfileError(ValueError):
@@ -73,6 +94,16 @@ class Profile:
     preferred_platform_uv_attempts: int = 3
     make_cred_uv_not_rqd: bool = False
 
+    config_commands: tuple[str, ...] = ()
+    """Subcommands of authenticatorConfig, by name."""
+    always_uv: bool = False
+    """Whether user verification is always asked for, until toggleAlwaysUv says otherwise."""
+    always_uv_can_be_disabled: bool = True
+    max_rp_ids_for_min_pin_length: int = 0
+    """How many relying parties setMinPINLength can let see the minimum (minPinLength and others)."""
+    pin_complexity_policy: bool = False
+    """Whether PINs too easy to guess can be refused, once setMinPINLength says so."""
+
     max_message_size: int = 1200
     max_credential_count_in_list: int = 8
     max_credential_id_length: int = LONGEST_CREDENTIAL_ID
@@ -110,7 +141,12 @@ class Profile:
     @property
     def ctap21(self) -> bool:
         """Whether what CTAP 2.1 brought is there: getInfo members from 07 on, selection, its status codes."""
-        return "FIDO_2_1" in self.versions
+        return "FIDO_2_1" in self.versions or self.ctap23
+
+    @property
+    def ctap23(self) -> bool:
+        """Whether what CTAP 2.2 and 2.3 brought is there: getInfo members from 16 on."""
+        return "FIDO_2_3" in self.versions
 
     @property
     def pin_uv_auth_token(self) -> bool:
@@ -173,6 +209,12 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
     yield "algorithms", not p.u2f or "ES256" in p.algorithms, "have ES256, which U2F needs"
     only_es256 = p.algorithms == ("ES256",)
     yield "attestation", p.attestation != "fido-u2f" or only_es256, "not be fido-u2f with other than ES256"
+    for name in p.algorithms:
+        for key, least in (
+            ("max_credential_id_length", LONGER_CREDENTIAL_IDS.get(name, 0)),
+            ("max_message_size", LONGER_MESSAGES.get(name, 0)),
+        ):
+            yield key, getattr(p, key) >= least, f"be at least {least} with {name}"
     yield "aaguid", any(p.aaguid) or not p.ctap2, "be there for a key that speaks CTAP2"
     for key in ("extensions", "discoverable_credentials", "client_pin", "built_in_uv"):
         yield key, p.ctap2 or not getattr(p, key), "not be there for a key that speaks only U2F"
@@ -188,6 +230,17 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
         p.pin_uv_auth_token or not p.make_cred_uv_not_rqd,
         ("be false unless the key has FIDO_2_1 and client_pin or built_in_uv"),
     )
+    toggles, sets_min = (name in p.config_commands for name in ("toggleAlwaysUv", "setMinPINLength"))
+    yield "config_commands", p.pin_uv_auth_token or not p.config_commands, (
+        "be empty unless the key has FIDO_2_1 and client_pin or built_in_uv"
+    )  # fmt: skip
+    long_touch = "enableLongTouchForReset" in p.config_commands
+    yield "config_commands", p.ctap23 or not long_touch, "not have enableLongTouchForReset without FIDO_2_3"
+    yield "config_commands", p.client_pin or not sets_min, "not have setMinPINLength without client_pin"
+    yield "config_commands", toggles or not p.always_uv, "have toggleAlwaysUv, always_uv being true"
+    for key in ("max_rp_ids_for_min_pin_length", "pin_complexity_policy"):
+        yield key, sets_min or not getattr(p, key), "not be there unless config_commands has setMinPINLength"
+    yield "pin_complexity_policy", p.ctap23 or not p.pin_complexity_policy, "be false without FIDO_2_3"
 
 
 def _of(kind: type) -> Callable[[Any], Any]:
@@ -219,12 +272,14 @@ _CHOICES: dict[str, Sequence[Any]] = {
     "extensions": EXTENSIONS,
     "algorithms": tuple(ALGORITHMS),
     "pin_uv_auth_protocols": PIN_UV_AUTH_PROTOCOLS,
+    "config_commands": tuple(CONFIG_COMMANDS),
 }
 _RANGES = {
     "firmware_version": (0, 2**32 - 1),
     "touch_timeout": (0.001, 3600),
     "discoverable_credentials": (0, 1_000_000),
-    "min_pin_length": (4, 63),
+    "min_pin_length": (4, MAX_PIN_LENGTH),
+    "max_rp_ids_for_min_pin_length": (0, 1000),
     "pin_retries": (1, 8),  # CTAP 2.3 §6.5.2.2
     "uv_modality": (0, 2**32 - 1),
     "uv_retries": (1, 25),  # CTAP 2.3 §6.5.2.2

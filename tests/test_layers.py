@@ -13,7 +13,13 @@ ROOT = Path(__file__).parent.parent
 
 # Ground floor first. A module may import what stands on a lower floor; on its own floor, nothing.
 EMULATOR_FLOORS: list[list[str]] = [
-    ["emulator.clock", "emulator.fido.status", "emulator.fido.gesture", "emulator.random_stream"],
+    [
+        "emulator.clock",
+        "emulator.fido.status",
+        "emulator.fido.gesture",
+        "emulator.fido.primes",
+        "emulator.random_stream",
+    ],
     [
         "emulator.drift",
         "emulator.fido.cbor",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.fido import cose
 from emulator.fido.attestation import Attestation
 from emulator.fido.authdata import Flags
 from emulator.fido.credential import Credential, unwrap
@@ -46,9 +47,40 @@ class AuthenticatorState:
         return secret
 
     @property
+    def algorithms(self) -> tuple[int, ...]:
+        """The profile's, the preferred one first, as far as the installed cryptography has them."""
+        return tuple(alg for alg in self.profile.algorithm_identifiers if cose.supported(alg))
+
+    @property
     def protected(self) -> bool:
         """Whether some form of user verification is set up (CTAP 2.3 §6.1.2, "protected by")."""
-        return self.profile.built_in_uv or self.store.user_verification.pin_hash is not None
+        return self.built_in_uv or self.store.user_verification.pin_hash is not None
+
+    @property
+    def built_in_uv(self) -> bool:
+        """Whether there is a built-in form of user verification, and it is set up."""
+        return self.profile.built_in_uv
+
+    @property
+    def always_uv(self) -> bool:
+        """Whether user verification is asked for whatever the relying party says (CTAP 2.3 §7.2)."""
+        configured = self.store.configuration.always_uv
+        return self.profile.always_uv if configured is None else configured
+
+    @property
+    def make_cred_uv_not_rqd(self) -> bool:
+        """Whether non-discoverable credentials are made without user verification (CTAP 2.3 §6.4)."""
+        return self.profile.make_cred_uv_not_rqd and not self.always_uv
+
+    @property
+    def u2f(self) -> bool:
+        """Whether U2F is there now; it cannot verify a user (CTAP 2.3 §7.2.4)."""
+        return self.profile.u2f and not self.always_uv
+
+    @property
+    def pin_complexity_policy(self) -> bool:
+        """Whether PINs that are too easy to guess are refused."""
+        return self.store.configuration.pin_complexity_policy
 
     def flags(self, *, up: bool, uv: bool) -> Flags:
         """Authenticator data's flags of the user; BE and BS too where credentials are backed up."""

@@ -90,7 +90,12 @@ def test_a_file_that_is_not_there_or_not_text_is_refused_by_name(tmp_path: Path)
         (GOOD.replace("FIDO_2_1", "FIDO_2_2"), "versions must have some of U2F_V2, FIDO_2_0, FIDO_2_1"),
         (GOOD.replace("FIDO_2_1", "FIDO_2_0"), "versions must have some of .*each once"),
         (GOOD.replace('"FIDO_2_0", "FIDO_2_1"', ""), "versions must not be empty"),
-        (GOOD + 'algorithms = ["RS256"]', "algorithms must have some of ES256, EdDSA"),
+        (
+            GOOD + 'algorithms = ["PS256"]',
+            "algorithms must have some of ES256, EdDSA, .*ML-DSA-87, each once",
+        ),
+        (GOOD + 'algorithms = ["RS256"]', "max_credential_id_length must be at least 351 with RS256"),
+        (GOOD + 'algorithms = ["ML-DSA-87"]', "max_message_size must be at least 7609 with ML-DSA-87"),
         (GOOD + "algorithms = []", "algorithms must not be empty"),
         (GOOD.replace('"FIDO_2_0"', '"U2F_V2"') + 'algorithms = ["EdDSA"]', "algorithms must have ES256"),
         (GOOD + 'attestation = "basic"', "attestation must be one of packed, "),

@@ -64,7 +64,7 @@ def _since_ctap21(state: AuthenticatorState) -> dict[int, Any]:
         MAX_CREDENTIAL_COUNT_IN_LIST: profile.max_credential_count_in_list,
         MAX_CREDENTIAL_ID_LENGTH: profile.max_credential_id_length,
         TRANSPORTS: list(profile.transports),
-        ALGORITHMS: [{"type": PUBLIC_KEY, "alg": alg} for alg in profile.algorithm_identifiers],
+        ALGORITHMS: [{"type": PUBLIC_KEY, "alg": alg} for alg in state.algorithms],
     }
     if profile.client_pin:
         info[FORCE_PIN_CHANGE] = user_verification.force_pin_change

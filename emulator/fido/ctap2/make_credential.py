@@ -141,7 +141,7 @@ def _algorithms(pub_key_cred_params: list[Any]) -> tuple[int, ...]:
 
 def _choose_algorithm(state: AuthenticatorState, request: Request) -> Algorithm:
     """Steps 3.1.3 and 3.2: the relying party's preference decides."""
-    supported = state.profile.algorithm_identifiers
+    supported = state.algorithms
     for alg in request.algorithms:
         if alg in supported:
             return Algorithm(alg)

@@ -75,7 +75,8 @@ def test_both_judges_accept_self_attestation(algorithm: Algorithm) -> None:
     statement = attestation.self_statement(auth_data, CLIENT_DATA_HASH, key)
     result = PackedAttestation().verify(statement, AuthenticatorData(auth_data), CLIENT_DATA_HASH)
     assert result.attestation_type == AttestationType.SELF
-    assert py_webauthn_accepts_packed(statement, auth_data, key)
+    if algorithm is not Algorithm.ES384:  # which py_webauthn does not know
+        assert py_webauthn_accepts_packed(statement, auth_data, key)
 
 
 def test_both_judges_accept_u2f_attestation() -> None:

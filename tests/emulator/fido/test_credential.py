@@ -1,6 +1,7 @@
 """Credential IDs: what is sealed comes back whole, to its own relying party and authenticator alone."""
 
 import dataclasses
+from functools import cache
 from hashlib import sha256, shake_256
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from emulator.fido import cose, credential
 from emulator.fido.cose import Algorithm
 from emulator.fido.credential import Credential
+from emulator.profile import ALGORITHMS, LONGER_CREDENTIAL_IDS, LONGEST_CREDENTIAL_ID
 
 MASTER_KEY = sha256(b"a master key").digest()
 U2F_MAX_KEY_HANDLE = 255  # its length is one byte (U2F Raw Message Formats v1.1 §4.3)
@@ -17,6 +19,11 @@ U2F_MAX_KEY_HANDLE = 255  # its length is one byte (U2F Raw Message Formats v1.1
 
 def random_bytes(length: int) -> bytes:
     return shake_256(b"randomness").digest(length)
+
+
+@cache
+def private_key(algorithm: Algorithm) -> bytes:
+    return cose.generate(algorithm, random_bytes).to_bytes()
 
 
 def sealed(plain: Credential) -> Credential:
@@ -28,7 +35,7 @@ def credentials(draw: st.DrawFn) -> Credential:
     algorithm = draw(st.sampled_from(Algorithm))
     randoms = draw(st.none() | st.binary(min_size=64, max_size=64))
     plain = Credential(
-        private_key=cose.generate(algorithm, random_bytes).to_bytes(),
+        private_key=private_key(algorithm),
         algorithm=algorithm,
         rp_id_hash=draw(st.binary(min_size=32, max_size=32)),
         cred_protect=draw(st.integers(1, 3)),
@@ -45,8 +52,22 @@ def test_a_wrapped_credential_unwraps_whole(whole: Credential) -> None:
 
 
 @given(credentials())
-def test_a_credential_id_fits_a_u2f_key_handle(whole: Credential) -> None:
-    assert len(whole.credential_id) <= U2F_MAX_KEY_HANDLE
+def test_an_es256_credential_id_fits_a_u2f_key_handle(whole: Credential) -> None:
+    assert len(whole.credential_id) <= U2F_MAX_KEY_HANDLE or whole.algorithm is not Algorithm.ES256
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_credential_id_is_as_long_as_profiles_are_told(name: str) -> None:
+    algorithm = Algorithm(ALGORITHMS[name])
+    plain = Credential(
+        private_key=private_key(algorithm),
+        algorithm=algorithm,
+        rp_id_hash=bytes(32),
+        cred_random_with_uv=bytes(32),
+        cred_random_without_uv=bytes(32),
+    )
+    length = len(sealed(plain).credential_id)
+    assert length <= LONGEST_CREDENTIAL_ID or length == LONGER_CREDENTIAL_IDS[name]
 
 
 @given(credentials(), st.data())
