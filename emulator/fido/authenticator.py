@@ -8,7 +8,7 @@ from enum import IntEnum
 from emulator.fido import cbor, u2f
 from emulator.fido.apdu import CommandApdu, response_apdu
 from emulator.fido.attestation import Attestation
-from emulator.fido.ctap2 import client_pin, get_assertion, get_info, make_credential, reset, selection
+from emulator.fido.ctap2 import client_pin, config, get_assertion, get_info, make_credential, reset, selection
 from emulator.fido.gesture import Command
 from emulator.fido.session import Session
 from emulator.fido.state import AuthenticatorState, Running
@@ -27,6 +27,7 @@ class CtapCommand(IntEnum):
     RESET = 0x07
     GET_NEXT_ASSERTION = 0x08
     SELECTION = 0x0B
+    CONFIG = 0x0D
 
 
 WITHOUT_PARAMETERS = {
@@ -122,6 +123,9 @@ class Authenticator:
                 return (yield from reset.run(state, now))
             case CtapCommand.SELECTION:
                 return (yield from selection.run())
+            case CtapCommand.CONFIG:
+                config.run(state, config.Request.parse(cbor.decode(data)), now)
+                return None
 
 
 def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
@@ -133,4 +137,6 @@ def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
         absent.add(CtapCommand.SELECTION)
     if not profile.pin_uv_auth_protocols:
         absent.add(CtapCommand.CLIENT_PIN)
+    if not profile.config_commands:
+        absent.add(CtapCommand.CONFIG)
     return frozenset(CtapCommand) - absent

@@ -77,6 +77,8 @@ def run(state: AuthenticatorState, command: CommandApdu) -> Command:
     """The response data; ``ApduError`` for a request that the specification refuses (§3.3)."""
     if not state.profile.u2f:
         raise ApduError(StatusWord.INS_NOT_SUPPORTED)
+    if not state.u2f:
+        raise ApduError(StatusWord.COMMAND_NOT_ALLOWED)  # CTAP 2.3 §7.2.4
     if command.cla != 0:
         raise ApduError(StatusWord.CLA_NOT_SUPPORTED)
     match command.ins:

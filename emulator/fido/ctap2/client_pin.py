@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from emulator.fido.ctap2.parameters import optional, parameters, required
@@ -15,6 +16,7 @@ from emulator.fido.pin_protocol import PinProtocolOne
 from emulator.fido.session import Permission, PinUvAuthToken
 from emulator.fido.state import AuthenticatorState, Running
 from emulator.fido.status import CtapError, CtapStatus
+from emulator.profile import MAX_PIN_LENGTH
 
 PIN_UV_AUTH_PROTOCOL = 0x01
 SUB_COMMAND = 0x02
@@ -32,7 +34,6 @@ POWER_CYCLE_STATE = 0x04
 UV_RETRIES = 0x05
 
 PADDED_PIN_LENGTH = 64
-MAX_PIN_LENGTH = 63
 PIN_HASH_LENGTH = 16
 MAX_MISMATCHES = 3
 """Wrong PINs in a row that only a power cycle lets one go beyond (§6.5.5.6 step 7.1.2)."""
@@ -186,7 +187,7 @@ def get_pin_token(state: AuthenticatorState, request: Request, now: float) -> di
 def get_token_using_pin(state: AuthenticatorState, request: Request, now: float) -> dict[int, Any]:
     """getPinUvAuthTokenUsingPinWithPermissions, §6.5.5.7.2."""
     key_agreement, pin_hash_enc = _given(request.key_agreement), _given(request.pin_hash_enc)  # Step 1
-    protocol, permissions = _protocol(state, request), _permissions(request)  # Steps 2 to 4
+    protocol, permissions = _protocol(state, request), _permissions(state, request)  # Steps 2 to 4
     _check_pin_is_open(state)  # Step 5
     secret = protocol.decapsulate(key_agreement)  # Step 6
     _verify_pin(state, protocol, secret, pin_hash_enc)  # Steps 8 to 10
@@ -199,7 +200,7 @@ def get_token_using_pin(state: AuthenticatorState, request: Request, now: float)
 def get_token_using_uv(state: AuthenticatorState, request: Request) -> Running:
     """getPinUvAuthTokenUsingUvWithPermissions, §6.5.5.7.3; a finger is also a touch."""
     key_agreement = _given(request.key_agreement)  # Step 1
-    protocol, permissions = _protocol(state, request), _permissions(request)  # Steps 2 to 4
+    protocol, permissions = _protocol(state, request), _permissions(state, request)  # Steps 2 to 4
     secret = protocol.decapsulate(key_agreement)
     internal_retry = state.profile.preferred_platform_uv_attempts <= 1  # Step 6
     if state.store.user_verification.uv_retries == 0:  # Step 7
@@ -227,21 +228,28 @@ def _protocol(state: AuthenticatorState, request: Request) -> PinProtocolOne:
     return protocol
 
 
-def _permissions(request: Request) -> Permission:
+def _permissions(state: AuthenticatorState, request: Request) -> Permission:
     """Those asked for, undefined ones left out.
 
-    Credential management, biometrics, large blobs and configuration are not there to be permitted
-    (step 4); makeCredential and getAssertion are permitted for one relying party (§6.5.5.7, table).
+    makeCredential and getAssertion are permitted for one relying party (§6.5.5.7, table).
     """
     asked = _given(request.permissions)
     if asked <= 0:  # Step 3
         raise CtapError(CtapStatus.INVALID_PARAMETER)
     permissions = Permission(asked & sum(Permission))
-    if permissions & ~DEFAULT_PERMISSIONS:
+    if permissions & ~_permitted(state):
         raise CtapError(CtapStatus.UNAUTHORIZED_PERMISSION)
-    if permissions and request.rp_id is None:
+    if permissions & DEFAULT_PERMISSIONS and request.rp_id is None:
         raise CtapError(CtapStatus.MISSING_PARAMETER)
     return permissions
+
+
+def _permitted(state: AuthenticatorState) -> Permission:
+    """Those that the key has anything to permit (step 4)."""
+    permitted = DEFAULT_PERMISSIONS
+    if state.profile.config_commands:
+        permitted |= Permission.ACFG
+    return permitted
 
 
 def _check_pin_is_open(state: AuthenticatorState) -> None:
@@ -292,7 +300,15 @@ def _new_pin(state: AuthenticatorState, protocol: PinProtocolOne, secret: bytes,
     pin = padded.rstrip(b"\x00")
     if len(pin) > MAX_PIN_LENGTH or _length(pin) < state.store.user_verification.min_pin_length:
         raise CtapError(CtapStatus.PIN_POLICY_VIOLATION)
+    if state.pin_complexity_policy and _easy_to_guess(pin.decode()):
+        raise CtapError(CtapStatus.PIN_POLICY_VIOLATION)
     return pin
+
+
+def _easy_to_guess(pin: str) -> bool:
+    """Whether each character is the one before it, or the next, or the previous one throughout."""
+    steps = {ord(after) - ord(before) for before, after in pairwise(pin)}
+    return len(steps) == 1 and steps <= {-1, 0, 1}
 
 
 def _length(pin: bytes) -> int:

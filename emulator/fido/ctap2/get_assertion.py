@@ -25,6 +25,7 @@ from emulator.fido.ctap2.verification import (
     check_protocol,
     check_uv_option,
     confirm_presence,
+    require_always_uv,
     verify_user,
 )
 from emulator.fido.session import Permission, RememberedAssertions
@@ -83,12 +84,14 @@ class Request:
 
 
 def run(state: AuthenticatorState, request: Request, now: float) -> Running:
-    """§6.2.2. Step 3 makes the response; step 5 is for keys with alwaysUv, which no profile has."""
+    """§6.2.2. Step 3 makes the response."""
     claim, up = request.claim, request.options.up is not False
     yield from answer_probe(state, claim)  # Step 1
     check_protocol(state, claim)  # Step 2
     check_uv_option(state, claim)  # Step 4.3
     _check_options(state, request)  # Steps 4.4 and 4.5
+    if up:
+        claim = require_always_uv(state, claim)  # Step 5
     extension = HmacSecretInput.parse(request.extensions, state.profile.extensions)
     if extension is not None and not up:
         raise CtapError(CtapStatus.UNSUPPORTED_OPTION)  # §12.7

@@ -6,6 +6,8 @@ from typing import Any
 
 from emulator.fido.ctap2.parameters import PUBLIC_KEY
 from emulator.fido.state import AuthenticatorState
+from emulator.profile import CONFIG_COMMANDS
+from emulator.profile import MAX_PIN_LENGTH as LONGEST_PIN
 
 VERSIONS = 0x01
 EXTENSIONS = 0x02
@@ -20,16 +22,22 @@ ALGORITHMS = 0x0A
 FORCE_PIN_CHANGE = 0x0C
 MIN_PIN_LENGTH = 0x0D
 FIRMWARE_VERSION = 0x0E
+MAX_RP_IDS_FOR_SET_MIN_PIN_LENGTH = 0x10
 PREFERRED_PLATFORM_UV_ATTEMPTS = 0x11
 UV_MODALITY = 0x12
 REMAINING_DISCOVERABLE_CREDENTIALS = 0x14
+LONG_TOUCH_FOR_RESET = 0x18
+TRANSPORTS_FOR_RESET = 0x1A
+PIN_COMPLEXITY_POLICY = 0x1B
+MAX_PIN_LENGTH = 0x1D
+AUTHENTICATOR_CONFIG_COMMANDS = 0x1F
 
 
 def run(state: AuthenticatorState) -> dict[int, Any]:
     """The members that the profile's version of CTAP defines and that apply to it."""
     profile = state.profile
     info: dict[int, Any] = {
-        VERSIONS: list(profile.versions),
+        VERSIONS: [version for version in profile.versions if state.u2f or version != "U2F_V2"],
         AAGUID: profile.aaguid,
         OPTIONS: options(state),
         MAX_MSG_SIZE: profile.max_message_size,
@@ -54,7 +62,13 @@ def options(state: AuthenticatorState) -> dict[str, bool]:
     if profile.pin_uv_auth_token:
         given["pinUvAuthToken"] = True
     if profile.make_cred_uv_not_rqd:
-        given["makeCredUvNotRqd"] = True
+        given["makeCredUvNotRqd"] = state.make_cred_uv_not_rqd
+    if profile.config_commands:
+        given["authnrCfg"] = True
+    if "toggleAlwaysUv" in profile.config_commands:
+        given["alwaysUv"] = state.always_uv
+    if "setMinPINLength" in profile.config_commands:
+        given["setMinPINLength"] = True
     return given
 
 
@@ -79,4 +93,20 @@ def _since_ctap21(state: AuthenticatorState) -> dict[int, Any]:
         info[REMAINING_DISCOVERABLE_CREDENTIALS] = (
             profile.discoverable_credentials - state.store.credential_count
         )
+    if profile.max_rp_ids_for_min_pin_length:
+        info[MAX_RP_IDS_FOR_SET_MIN_PIN_LENGTH] = profile.max_rp_ids_for_min_pin_length
+    return info | _since_ctap22(state) if profile.ctap23 else info
+
+
+def _since_ctap22(state: AuthenticatorState) -> dict[int, Any]:
+    profile, commands = state.profile, state.profile.config_commands
+    info: dict[int, Any] = {TRANSPORTS_FOR_RESET: list(profile.transports)}
+    if "enableLongTouchForReset" in commands:
+        info[LONG_TOUCH_FOR_RESET] = state.store.configuration.long_touch_for_reset
+    if profile.pin_complexity_policy:
+        info[PIN_COMPLEXITY_POLICY] = state.pin_complexity_policy
+    if profile.client_pin:
+        info[MAX_PIN_LENGTH] = LONGEST_PIN
+    if commands:
+        info[AUTHENTICATOR_CONFIG_COMMANDS] = sorted(CONFIG_COMMANDS[name] for name in commands)
     return info

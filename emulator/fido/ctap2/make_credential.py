@@ -31,6 +31,7 @@ from emulator.fido.ctap2.verification import (
     check_protocol,
     check_uv_option,
     confirm_presence,
+    require_always_uv,
     verify_user,
 )
 from emulator.fido.gesture import Gesture, Given
@@ -104,13 +105,15 @@ class Request:
 
 
 def run(state: AuthenticatorState, request: Request, now: float) -> Running:
-    """§6.1.2. Step 4 makes the response; step 6 is for keys with alwaysUv, which no profile has."""
+    """§6.1.2. Step 4 makes the response."""
     claim = request.claim
     yield from answer_probe(state, claim)  # Step 1
     check_protocol(state, claim)  # Step 2
     algorithm = _choose_algorithm(state, request)  # Step 3
     check_uv_option(state, claim)  # Step 5.3
     _check_options(state, request)  # Steps 5.4 to 5.7
+    claim = require_always_uv(state, claim)  # Step 6
+    request = replace(request, claim=claim)
     _refuse_without_verification(state, request)  # Steps 7 and 8
     _refuse_enterprise_attestation(state, request)  # Step 9
     extensions = CreationInput.parse(request.extensions, state.profile.extensions)
@@ -162,7 +165,7 @@ def _refuse_without_verification(state: AuthenticatorState, request: Request) ->
     """A protected key wants its user verified; makeCredUvNotRqd excepts non-discoverable credentials."""
     if not state.protected or request.claim.uv or request.claim.pin_uv_auth_param is not None:
         return
-    if state.profile.make_cred_uv_not_rqd and not request.options.rk:
+    if state.make_cred_uv_not_rqd and not request.options.rk:
         return
     pin_is_set = state.store.user_verification.pin_hash is not None
     raise CtapError(CtapStatus.PUAT_REQUIRED if pin_is_set else CtapStatus.OPERATION_DENIED)

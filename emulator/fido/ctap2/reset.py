@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.fido.ctap2.verification import wait_for_presence
+from emulator.fido.gesture import Gesture
 from emulator.fido.session import Session
 from emulator.fido.state import AuthenticatorState, Running
 from emulator.fido.status import CtapError, CtapStatus
@@ -16,7 +17,8 @@ def run(state: AuthenticatorState, now: float) -> Running:
     powered_up = state.session.powered_up
     if now - powered_up > TIME_LIMIT:
         raise CtapError(CtapStatus.NOT_ALLOWED)
-    yield from wait_for_presence()
+    long_touch = state.store.configuration.long_touch_for_reset
+    yield from wait_for_presence(Gesture.LONG_TOUCH if long_touch else Gesture.PRESENCE)
     state.initialize()
     state.session = Session(state.profile.pin_uv_auth_protocols, state.random_bytes, powered_up)
     return None

@@ -86,6 +86,36 @@ def check_uv_option(state: AuthenticatorState, claim: Claim) -> None:
         raise CtapError(refusal)
 
 
+def require_always_uv(state: AuthenticatorState, claim: Claim) -> Claim:
+    """What a request comes to on a key with alwaysUv (§6.1.2 step 6, §6.2.2 step 5).
+
+    A sensor that is set up is asked where the platform does not ask; else it is to bring a token.
+    """
+    if not state.always_uv or (state.protected and (claim.uv or claim.pin_uv_auth_param is not None)):
+        return claim
+    if state.built_in_uv:
+        return replace(claim, uv=True)
+    raise CtapError(CtapStatus.PUAT_REQUIRED if state.profile.client_pin else CtapStatus.OPERATION_DENIED)
+
+
+def authorize(
+    state: AuthenticatorState,
+    permission: Permission,
+    message: bytes,
+    pin_uv_auth_param: bytes | None,
+    pin_uv_auth_protocol: int | None,
+    now: float,
+) -> PinUvAuthToken:
+    """The token that made ``pin_uv_auth_param`` over ``message`` and has the ``permission`` (§6.7, §6.11).
+
+    ``PUAT_REQUIRED`` without a param, ``PIN_AUTH_INVALID`` for one that no such token made.
+    """
+    if pin_uv_auth_param is None:
+        raise CtapError(CtapStatus.PUAT_REQUIRED)
+    number = known_protocol(state, pin_uv_auth_protocol)
+    return check_token(state, permission, message, pin_uv_auth_param, number, now)
+
+
 def verify_user(state: AuthenticatorState, claim: Claim, now: float) -> Generator[Gesture, Given, Evidence]:
     """By token or by the built-in method, if the request says so (§6.1.2 step 11, §6.2.2 step 6)."""
     if not state.protected:
@@ -145,20 +175,42 @@ def _verify_token(state: AuthenticatorState, claim: Claim, now: float) -> PinUvA
 
     ``PIN_AUTH_INVALID`` for any other, and for a token that is spent, bound elsewhere or not for this.
     """
-    token, param, number = state.session.token, claim.pin_uv_auth_param, claim.pin_uv_auth_protocol
+    param, number = claim.pin_uv_auth_param, claim.pin_uv_auth_protocol
     assert param is not None
     assert number is not None
+    token = check_token(state, claim.permission, claim.client_data_hash, param, number, now)
+    if not token.user_verified or token.rp_id not in (None, claim.rp_id):
+        raise CtapError(CtapStatus.PIN_AUTH_INVALID)
+    if token.limited:
+        token.rp_id = claim.rp_id
+    return token
+
+
+def check_token(
+    state: AuthenticatorState, permission: Permission, message: bytes, param: bytes, number: int, now: float
+) -> PinUvAuthToken:
+    """The token in use, if it authenticates ``message`` by ``param`` and has the ``permission``.
+
+    ``number`` is a protocol that the key speaks. ``PIN_AUTH_INVALID`` otherwise (§6.5.5.7); which relying
+    party the token is bound to is for the caller to look at.
+    """
+    token = state.session.token
     if (
         token is None
         or token.protocol != number
         or not token.in_use(now)
-        or not state.session.protocols[number].verify(token.value, claim.client_data_hash, param)
-        or not token.user_verified
-        or claim.permission not in token.permissions
-        or token.rp_id not in (None, claim.rp_id)
+        or not state.session.protocols[number].verify(token.value, message, param)
+        or permission not in token.permissions
     ):
         raise CtapError(CtapStatus.PIN_AUTH_INVALID)
     token.used = True
-    if token.limited:
-        token.rp_id = claim.rp_id
     return token
+
+
+def known_protocol(state: AuthenticatorState, number: int | None) -> int:
+    """The protocol of a pinUvAuthParam that is there (``MISSING_PARAMETER``, ``INVALID_PARAMETER``)."""
+    if number is None:
+        raise CtapError(CtapStatus.MISSING_PARAMETER)
+    if number not in state.session.protocols:
+        raise CtapError(CtapStatus.INVALID_PARAMETER)
+    return number
