@@ -64,7 +64,7 @@ class UhidPort:
         self._burst, self._last_write = 0, 0.0
         create = _CREATE2.pack(
             Event.CREATE2,
-            _text(identity.product, 128),
+            _text(f"{identity.manufacturer} {identity.product}", 128),
             _text(f"keyrig/{identity.serial_number}", 64),
             _text(identity.serial_number, 64),
             len(REPORT_DESCRIPTOR),

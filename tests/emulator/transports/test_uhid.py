@@ -95,7 +95,7 @@ def kernel() -> Iterator[Kernel]:
 def test_device_is_described_as_the_kernel_wants_it(kernel: Kernel) -> None:
     made = Create2.from_buffer_copy(kernel.event())
     assert (made.type, made.bus, made.vendor, made.product) == (11, 3, 0x1209, 0x000F)
-    assert bytes(made.name).rstrip(b"\x00") == b"A key"
+    assert bytes(made.name).rstrip(b"\x00") == b"keyrig A key"
     assert bytes(made.uniq).rstrip(b"\x00") == b"00000042"
     assert bytes(made.phys).rstrip(b"\x00") == b"keyrig/00000042"
     assert parse_report_descriptor(bytes(made.rd_data[: made.rd_size])) == (64, 64)
@@ -103,9 +103,10 @@ def test_device_is_described_as_the_kernel_wants_it(kernel: Kernel) -> None:
 
 def test_name_too_long_is_cut_between_characters() -> None:
     end, device = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    UhidPort(device.detach(), UsbIdentity(serial_number="1", product="é" * 100)).close()
+    identity = UsbIdentity(serial_number="1", manufacturer="é", product="é" * 100)
+    UhidPort(device.detach(), identity).close()
     name = bytes(Create2.from_buffer_copy(end.recv(EVENT_SIZE).ljust(EVENT_SIZE, b"\x00")).name)
-    assert name.rstrip(b"\x00").decode() == "é" * 63
+    assert name.rstrip(b"\x00").decode() == "é " + "é" * 62
     end.close()
 
 
