@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha512
 from typing import Any
 
@@ -24,10 +25,13 @@ from emulator.fido.cose import Algorithm, PrivateKey
 
 AAGUID_LENGTH = 16
 ID_FIDO_GEN_CE_AAGUID = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")
+ID_FIDO_GEN_CE_SERNUM = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.2")
 
 _CURVE = ec.SECP256R1()
 _ROOT_SECRET = b"keyrig test attestation root: no secret, no assurance"
 _ROOT_NAME = "keyrig test attestation root"
+_INTERMEDIATE_SECRET = b"keyrig test attestation intermediate: no secret, no assurance"
+_INTERMEDIATE_NAME = "keyrig test attestation intermediate"
 _VALID_FROM, _VALID_TO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2070, 1, 1, tzinfo=UTC)
 _SIGNS_CERTIFICATES = x509.KeyUsage(
     key_cert_sign=True, crl_sign=True, digital_signature=False, content_commitment=False,
@@ -38,22 +42,42 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
-    """The attestation key that all keys of a model share, and its certificate (DER)."""
+    """An attestation key and its certificates (DER).
+
+    ``certificate`` is by the root itself, as U2F needs it, which sends no other. ``chain`` goes with a
+    packed statement instead, where it is there: the certificate first, then those that lead to the root.
+    """
 
     private_key: PrivateKey = field(repr=False)
     certificate: bytes
+    chain: tuple[bytes, ...] = ()
 
     @classmethod
-    def of_model(cls, aaguid: bytes) -> Attestation:
-        """The attestation of the model ``aaguid`` (16 bytes; zeros for a U2F key); always the same."""
-        raw = sha512(b"keyrig test attestation key " + aaguid).digest()
-        private_key = cose.generate(Algorithm.ES256, lambda length: raw[:length])
-        return cls(private_key=private_key, certificate=_model_certificate(aaguid, private_key))
+    def of_model(cls, aaguid: bytes, *, chained: bool = False) -> Attestation:
+        """The attestation that all keys of the model ``aaguid`` share (16 bytes; zeros for a U2F key).
+
+        It is always the same. ``chained`` puts the test intermediate between model and root.
+        """
+        private_key = _key_from(b"keyrig test attestation key " + aaguid)
+        certificate = _certificate(_ROOT, aaguid, private_key)
+        chain = (_certificate(_INTERMEDIATE, aaguid, private_key), _intermediate_der()) if chained else ()
+        return cls(private_key=private_key, certificate=certificate, chain=chain)
+
+    @classmethod
+    def of_key(cls, aaguid: bytes, serial_number: str) -> Attestation:
+        """The enterprise attestation of one key: its certificate names the key's serial number.
+
+        WebAuthn Level 3 §8.2.2. It is always the same for the same two.
+        """
+        private_key = _key_from(b"keyrig test enterprise key " + aaguid + serial_number.encode())
+        certificate = _certificate(_INTERMEDIATE, aaguid, private_key, serial_number)
+        chain = (certificate, _intermediate_der())
+        return cls(private_key=private_key, certificate=certificate, chain=chain)
 
     def packed_statement(self, authenticator_data: bytes, client_data_hash: bytes) -> dict[str, Any]:
-        """The "packed" statement with a certificate (WebAuthn Level 3 §8.2)."""
+        """The "packed" statement with its certificates (WebAuthn Level 3 §8.2)."""
         signed = self_statement(authenticator_data, client_data_hash, self.private_key)
-        return {**signed, "x5c": [self.certificate]}
+        return {**signed, "x5c": list(self.chain or (self.certificate,))}
 
     def u2f_statement(
         self,
@@ -82,42 +106,96 @@ def self_statement(
 
 def root_certificate_pem() -> bytes:
     """The test root certificate that every model's certificate chains to."""
-    public_key = _root_key().public_key()
-    extensions = [
-        (x509.BasicConstraints(ca=True, path_length=0), True),
+    return _authority(_ROOT, _ROOT, path_length=1, serial_number=1).public_bytes(Encoding.PEM)
+
+
+def intermediate_certificate_pem() -> bytes:
+    """The test intermediate certificate, which keys with a chain send along."""
+    return x509.load_der_x509_certificate(_intermediate_der()).public_bytes(Encoding.PEM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Authority:
+    """Who issues: a name and what the private key is made from."""
+
+    name: str
+    secret: bytes
+
+    @property
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        raw = sha512(self.secret).digest()
+        return ec.derive_private_key(cose.scalar_from(lambda length: raw[:length]), _CURVE)
+
+
+_ROOT = _Authority(name=_ROOT_NAME, secret=_ROOT_SECRET)
+_INTERMEDIATE = _Authority(name=_INTERMEDIATE_NAME, secret=_INTERMEDIATE_SECRET)
+
+
+def _authority(
+    authority: _Authority, issuer: _Authority, *, path_length: int, serial_number: int
+) -> x509.Certificate:
+    public_key = authority.key.public_key()
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=path_length), True),
         (_SIGNS_CERTIFICATES, True),
         (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
     ]
-    return _issue(_name(_ROOT_NAME), public_key, 1, extensions).public_bytes(Encoding.PEM)
+    if issuer is not authority:
+        issuer_key = issuer.key.public_key()
+        extensions.append((x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), False))
+    return _issue(issuer, _name(authority.name), public_key, serial_number, extensions)
 
 
-def _model_certificate(aaguid: bytes, private_key: PrivateKey) -> bytes:
-    """An attestation certificate as WebAuthn Level 3 §8.2.1 asks for."""
+@cache
+def _intermediate_der() -> bytes:
+    certificate = _authority(_INTERMEDIATE, _ROOT, path_length=0, serial_number=2)
+    return certificate.public_bytes(Encoding.DER)
+
+
+def _key_from(secret: bytes) -> PrivateKey:
+    raw = sha512(secret).digest()
+    return cose.generate(Algorithm.ES256, lambda length: raw[:length])
+
+
+def _certificate(
+    issuer: _Authority, aaguid: bytes, private_key: PrivateKey, serial_number: str | None = None
+) -> bytes:
+    """An attestation certificate as WebAuthn Level 3 §8.2.1 asks for; with a serial number, §8.2.2."""
     assert len(aaguid) == AAGUID_LENGTH
-    point = cose.u2f_point(private_key.cose_key())
-    subject = _name(f"keyrig test key {aaguid.hex()}", unit="Authenticator Attestation")
-    root = _root_key().public_key()
+    whose = f"keyrig test key {aaguid.hex()}" + (f" number {serial_number}" if serial_number else "")
+    subject = _name(whose[:64], unit="Authenticator Attestation")  # RFC 5280, ub-common-name
+    issuer_key = issuer.key.public_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(root), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), False),
     ]
-    if any(aaguid):  # as a DER OCTET STRING; required where a root serves several models
-        der = b"\x04" + bytes((AAGUID_LENGTH,)) + aaguid
-        extensions.append((x509.UnrecognizedExtension(ID_FIDO_GEN_CE_AAGUID, der), False))
-    serial_number = int.from_bytes(sha512(aaguid).digest()[:15], "big") + 2
+    if any(aaguid):  # required where a root serves several models
+        extensions.append((_octets(ID_FIDO_GEN_CE_AAGUID, aaguid), False))
+    if serial_number is not None:
+        extensions.append((_octets(ID_FIDO_GEN_CE_SERNUM, serial_number.encode()), False))
+    digest = sha512(aaguid + (serial_number or "").encode()).digest()
+    number = int.from_bytes(digest[:15], "big") + 2
+    point = cose.u2f_point(private_key.cose_key())
     public_key = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
-    return _issue(subject, public_key, serial_number, extensions).public_bytes(Encoding.DER)
+    return _issue(issuer, subject, public_key, number, extensions).public_bytes(Encoding.DER)
+
+
+def _octets(oid: x509.ObjectIdentifier, value: bytes) -> x509.UnrecognizedExtension:
+    """An extension whose value is a DER OCTET STRING, less than 128 bytes."""
+    assert len(value) < 0x80
+    return x509.UnrecognizedExtension(oid, b"\x04" + bytes((len(value),)) + value)
 
 
 def _issue(
+    issuer: _Authority,
     subject: x509.Name,
     public_key: ec.EllipticCurvePublicKey,
     serial_number: int,
     extensions: list[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
-    """A certificate by the test root, its extensions critical or not; the same each time."""
+    """A certificate, its extensions critical or not; the same each time."""
     builder = x509.CertificateBuilder(
-        issuer_name=_name(_ROOT_NAME),
+        issuer_name=_name(issuer.name),
         subject_name=subject,
         public_key=public_key,
         serial_number=serial_number,
@@ -126,12 +204,7 @@ def _issue(
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return builder.sign(_root_key(), hashes.SHA256(), ecdsa_deterministic=True)
-
-
-def _root_key() -> ec.EllipticCurvePrivateKey:
-    raw = sha512(_ROOT_SECRET).digest()
-    return ec.derive_private_key(cose.scalar_from(lambda length: raw[:length]), _CURVE)
+    return builder.sign(issuer.key, hashes.SHA256(), ecdsa_deterministic=True)
 
 
 def _name(common_name: str, *, unit: str | None = None) -> x509.Name:

@@ -169,8 +169,78 @@ def test_the_root_is_the_one_that_was_published() -> None:
     # A relying party somewhere is configured to trust this very certificate.
     assert (
         sha256(attestation.root_certificate_pem()).hexdigest()
-        == "60bac8ce21bf0df579dfb2e93b90a3dee182b5551dd81e9981075218fd3de37e"
+        == "ad32341f798edde734002e42e99056ceaa0ae347d9472ec559324373abfd5913"
     )
+
+
+@pytest.mark.parametrize(
+    "attesting",
+    [Attestation.of_model(AAGUID, chained=True), Attestation.of_key(AAGUID, "4711")],
+    ids=["a model", "a key"],
+)
+def test_both_judges_accept_packed_attestation_by_way_of_the_intermediate(attesting: Attestation) -> None:
+    key = cose.generate(Algorithm.ES256, stream(b"credential"))
+    auth_data = registered(key)
+    statement = attesting.packed_statement(auth_data, CLIENT_DATA_HASH)
+    intermediate = x509.load_pem_x509_certificate(attestation.intermediate_certificate_pem())
+    assert statement["x5c"][1:] == [intermediate.public_bytes(Encoding.DER)]
+    result = PackedAttestation().verify(statement, AuthenticatorData(auth_data), CLIENT_DATA_HASH)
+    verify_x509_chain([*result.trust_path, root_certificate().public_bytes(Encoding.DER)])
+    assert py_webauthn_accepts_packed(statement, auth_data, key)
+    alone = statement | {"x5c": statement["x5c"][:1]}
+    with pytest.raises(InvalidRegistrationResponse):
+        py_webauthn_accepts_packed(alone, auth_data, key)
+
+
+def test_the_intermediate_may_issue_for_keys_and_not_for_authorities() -> None:
+    intermediate = x509.load_pem_x509_certificate(attestation.intermediate_certificate_pem())
+    constraints = intermediate.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert constraints.value == x509.BasicConstraints(ca=True, path_length=0)
+    intermediate.verify_directly_issued_by(root_certificate())
+    assert intermediate.public_key() != root_certificate().public_key()
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["the key's", "the intermediate's"])
+def test_an_altered_certificate_is_refused(place: int) -> None:
+    key = cose.generate(Algorithm.ES256, stream(b"credential"))
+    auth_data = registered(key)
+    statement = Attestation.of_model(AAGUID, chained=True).packed_statement(auth_data, CLIENT_DATA_HASH)
+    altered = bytearray(statement["x5c"][place])
+    altered[altered.index(b"keyrig test")] ^= 1  # a letter of the issuer's name
+    statement["x5c"][place] = bytes(altered)
+    result = PackedAttestation().verify(statement, AuthenticatorData(auth_data), CLIENT_DATA_HASH)
+    with pytest.raises(InvalidSignature):
+        verify_x509_chain([*result.trust_path, root_certificate().public_bytes(Encoding.DER)])
+    with pytest.raises(InvalidRegistrationResponse):
+        py_webauthn_accepts_packed(statement, auth_data, key)
+
+
+def test_only_an_enterprise_certificate_names_its_key_as_webauthn_section_8_2_2_has_it() -> None:
+    oid = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.2")
+    enterprise, model = (
+        x509.load_der_x509_certificate(attesting.chain[0])
+        for attesting in (Attestation.of_key(AAGUID, "4711"), Attestation.of_model(AAGUID, chained=True))
+    )
+    extension = enterprise.extensions.get_extension_for_oid(oid)
+    assert not extension.critical
+    assert extension.value == x509.UnrecognizedExtension(oid, b"\x04\x044711")
+    assert "number 4711" in enterprise.subject.rfc4514_string()
+    assert oid not in [found.oid for found in model.extensions]
+
+
+def test_each_key_has_its_own_enterprise_attestation_always_the_same() -> None:
+    one, again, other = (Attestation.of_key(AAGUID, number) for number in ("4711", "4711", "4712"))
+    assert one.chain == again.chain
+    assert one.private_key.to_bytes() == again.private_key.to_bytes()
+    assert one.private_key.to_bytes() != other.private_key.to_bytes()
+    serial_numbers = {x509.load_der_x509_certificate(a.chain[0]).serial_number for a in (one, other)}
+    assert len(serial_numbers) == 2
+
+
+def test_a_chained_model_still_has_the_root_s_own_certificate_for_u2f() -> None:
+    chained, plain = Attestation.of_model(AAGUID, chained=True), Attestation.of_model(AAGUID)
+    assert chained.certificate == plain.certificate
+    assert chained.private_key.to_bytes() == plain.private_key.to_bytes()
 
 
 def test_a_repr_tells_nothing_secret() -> None:
