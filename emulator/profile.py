@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 VERSIONS = ("U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1", "FIDO_2_3")
-EXTENSIONS = ("credProtect", "hmac-secret")
+EXTENSIONS = ("credProtect", "hmac-secret", "credBlob", "largeBlobKey", "thirdPartyPayment")
 ALGORITHMS = {
     "ES256": -7,
     "EdDSA": -8,
@@ -73,6 +73,15 @@ class Profile:
     extensions: tuple[str, ...] = ()
     discoverable_credentials: int = 0
     """Slots for discoverable credentials; none means that the option ``rk`` is absent."""
+    max_cred_blob_length: int = 32
+    """Bytes that credBlob may have, where that extension is there."""
+    credential_management: bool = False
+    credential_management_preview: bool = False
+    """Whether credential management answers to the command byte that it had before CTAP 2.1."""
+    persistent_credential_management: bool = False
+    """Whether a persistentPinUvAuthToken lets credentials be listed, and getInfo tell who and how it is."""
+    max_large_blob_array: int = 0
+    """Bytes of the serialized large-blob array that there is room for; 0 is a key without large blobs."""
     synced: bool = False
     """Whether credentials are backed up to other devices: flags BE and BS."""
     sign_counter: bool = True
@@ -225,6 +234,32 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
         ("extensions", "hmac-secret" in p.extensions),
     ):
         yield "pin_uv_auth_protocols", protocols or not needs, f"not be empty, {key} being what it is"
+    manageable = p.pin_uv_auth_token and p.discoverable_credentials > 0
+    yield (
+        "credential_management",
+        manageable or not p.credential_management,
+        "be false unless the key has FIDO_2_1, client_pin or built_in_uv, and discoverable_credentials",
+    )
+    yield (
+        "credential_management_preview",
+        (p.client_pin and "FIDO_2_1_PRE" in p.versions) or not p.credential_management_preview,
+        "be false unless the key has FIDO_2_1_PRE and client_pin",
+    )
+    yield (
+        "persistent_credential_management",
+        p.credential_management or not p.persistent_credential_management,
+        "be false unless the key has credential_management",
+    )
+    yield (
+        "max_large_blob_array",
+        bool(p.max_large_blob_array) == ("largeBlobKey" in p.extensions),
+        "be there if the extension largeBlobKey is, and only then",
+    )
+    yield (
+        "max_large_blob_array",
+        p.max_large_blob_array == 0 or (p.max_large_blob_array >= 1024 and p.ctap21),
+        "be at least 1024, and only with FIDO_2_1",  # CTAP 2.3 §6.10
+    )
     yield (
         "make_cred_uv_not_rqd",
         p.pin_uv_auth_token or not p.make_cred_uv_not_rqd,
@@ -286,6 +321,8 @@ _RANGES = {
     "uv_attempts": (1, 5),  # CTAP 2.3 §6.5.2.2
     "preferred_platform_uv_attempts": (1, 25),
     "max_message_size": (1024, 7609),
+    "max_cred_blob_length": (32, 1024),  # CTAP 2.3 §12.2
+    "max_large_blob_array": (0, 65536),
     "max_credential_count_in_list": (1, 1000),
     "max_credential_id_length": (LONGEST_CREDENTIAL_ID, 1023),
 }

@@ -8,7 +8,17 @@ from enum import IntEnum
 from emulator.fido import cbor, u2f
 from emulator.fido.apdu import CommandApdu, response_apdu
 from emulator.fido.attestation import Attestation
-from emulator.fido.ctap2 import client_pin, config, get_assertion, get_info, make_credential, reset, selection
+from emulator.fido.ctap2 import (
+    client_pin,
+    config,
+    credential_management,
+    get_assertion,
+    get_info,
+    large_blobs,
+    make_credential,
+    reset,
+    selection,
+)
 from emulator.fido.gesture import Command
 from emulator.fido.session import Session
 from emulator.fido.state import AuthenticatorState, Running
@@ -26,8 +36,11 @@ class CtapCommand(IntEnum):
     CLIENT_PIN = 0x06
     RESET = 0x07
     GET_NEXT_ASSERTION = 0x08
+    CREDENTIAL_MANAGEMENT = 0x0A
     SELECTION = 0x0B
+    LARGE_BLOBS = 0x0C
     CONFIG = 0x0D
+    CREDENTIAL_MANAGEMENT_PREVIEW = 0x41
 
 
 WITHOUT_PARAMETERS = {
@@ -96,6 +109,7 @@ class Authenticator:
         state = self._state
         if not message:
             raise CtapError(CtapStatus.INVALID_LENGTH)
+        begun = state.session.remembered
         if message[0] != CtapCommand.GET_NEXT_ASSERTION:
             state.session.remembered = None  # §6: any other command ends the stateful one
         if message[0] not in self._commands:
@@ -123,6 +137,12 @@ class Authenticator:
                 return (yield from reset.run(state, now))
             case CtapCommand.SELECTION:
                 return (yield from selection.run())
+            case CtapCommand.CREDENTIAL_MANAGEMENT | CtapCommand.CREDENTIAL_MANAGEMENT_PREVIEW:
+                preview = command == CtapCommand.CREDENTIAL_MANAGEMENT_PREVIEW
+                management = credential_management.Request.parse(cbor.decode(data), preview=preview)
+                return credential_management.run(state, management, begun, now)
+            case CtapCommand.LARGE_BLOBS:
+                return large_blobs.run(state, large_blobs.Request.parse(cbor.decode(data)), now)
             case CtapCommand.CONFIG:
                 config.run(state, config.Request.parse(cbor.decode(data)), now)
                 return None
@@ -139,4 +159,10 @@ def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
         absent.add(CtapCommand.CLIENT_PIN)
     if not profile.config_commands:
         absent.add(CtapCommand.CONFIG)
+    if not profile.credential_management:
+        absent.add(CtapCommand.CREDENTIAL_MANAGEMENT)
+    if not profile.credential_management_preview:
+        absent.add(CtapCommand.CREDENTIAL_MANAGEMENT_PREVIEW)
+    if not profile.max_large_blob_array:
+        absent.add(CtapCommand.LARGE_BLOBS)
     return frozenset(CtapCommand) - absent

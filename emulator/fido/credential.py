@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from struct import Struct
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,7 +24,7 @@ CRED_RANDOM_LENGTH = 32
 # Under the seal: traits, algorithm, both CredRandoms if the traits say so, then the private key.
 _HEADER = Struct(">Bh")
 _SHORTEST = NONCE_LENGTH + _HEADER.size + TAG_LENGTH
-_CRED_PROTECT, _U2F, _CRED_RANDOM = 0b0011, 0b0100, 0b1000
+_CRED_PROTECT, _U2F, _CRED_RANDOM, _THIRD_PARTY_PAYMENT = 0b0_0011, 0b0_0100, 0b0_1000, 0b1_0000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +57,29 @@ class Credential:
     large_blob_key: bytes | None = field(default=None, repr=False)
     third_party_payment: bool = False
 
+    def user(self, *, names: bool) -> dict[str, Any]:
+        """Its PublicKeyCredentialUserEntity, with or without what a person may read."""
+        user: dict[str, Any] = {"id": self.user_id}
+        if names and self.user_name is not None:
+            user["name"] = self.user_name
+        if names and self.user_display_name is not None:
+            user["displayName"] = self.user_display_name
+        return user
+
 
 def wrap(credential: Credential, master_key: bytes, random_bytes: Callable[[int], bytes]) -> bytes:
     """The credential ID that carries ``credential``, for :func:`unwrap` with the same 32-byte ``master_key``.
 
-    Inside: key, algorithm, credProtect level, CredRandoms and the U2F mark; not the names of user and
-    relying party. 127 bytes for ES256, 63 for Ed25519, 64 more with CredRandoms. A discoverable
+    Inside: key, algorithm, credProtect level, CredRandoms, the marks of U2F and of payments; not the names
+    of user and relying party. 127 bytes for ES256, 63 for Ed25519, 64 more with CredRandoms. A discoverable
     credential lives in the store, where it can be deleted, and is not to be wrapped.
     """
     assert not credential.discoverable
     traits, randoms = credential.cred_protect, b""
     if credential.u2f:
         traits |= _U2F
+    if credential.third_party_payment:
+        traits |= _THIRD_PARTY_PAYMENT
     if credential.cred_random_with_uv is not None and credential.cred_random_without_uv is not None:
         traits |= _CRED_RANDOM
         randoms = credential.cred_random_with_uv + credential.cred_random_without_uv
@@ -97,4 +109,5 @@ def unwrap(credential_id: bytes, rp_id_hash: bytes, master_key: bytes) -> Creden
         cred_random_with_uv=randoms[:CRED_RANDOM_LENGTH] or None,
         cred_random_without_uv=randoms[CRED_RANDOM_LENGTH:] or None,
         u2f=bool(traits & _U2F),
+        third_party_payment=bool(traits & _THIRD_PARTY_PAYMENT),
     )

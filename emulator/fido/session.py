@@ -79,6 +79,29 @@ class RememberedAssertions:
     deadline: float
 
 
+@dataclass(slots=True, kw_only=True)
+class Enumeration:
+    """What a credential management enumeration goes on from (CTAP 2.3 §6.8.3, §6.8.4).
+
+    ``sub_command`` is the one that goes on; ``token`` the one that authorized it, ``None`` being the
+    persistent one.
+    """
+
+    sub_command: int
+    answers: list[Callable[[], dict[int, Any]]]
+    """Those still to come, the next one last."""
+    token: PinUvAuthToken | None
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargeBlobsWrite:
+    """A large-blob array of which some fragments have come (CTAP 2.3 §6.10.2)."""
+
+    expected_length: int
+    received: bytes = field(repr=False)
+
+
 class Session:
     """From power-up, at ``now``, to power-down."""
 
@@ -90,5 +113,6 @@ class Session:
         }
         self.token: PinUvAuthToken | None = None
         self.pin_mismatches = 0
-        self.remembered: RememberedAssertions | None = None
+        self.remembered: RememberedAssertions | Enumeration | None = None
+        self.large_blobs_write: LargeBlobsWrite | None = None
         self.load_key = lru_cache(maxsize=KEYS_AT_HAND)(cose.load)

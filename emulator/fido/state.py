@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from emulator.fido.attestation import Attestation
 from emulator.fido.authdata import Flags
 from emulator.fido.credential import Credential, unwrap
 from emulator.fido.gesture import Gesture, Given, Within
+from emulator.fido.pin_protocol import TOKEN_LENGTH
 from emulator.fido.session import Session
 from emulator.profile import Profile
 from emulator.store import CredentialStore, UserVerificationState
@@ -96,6 +98,27 @@ class AuthenticatorState:
                 min_pin_length=self.profile.min_pin_length,
             ),
         )
+        if self.profile.persistent_credential_management:
+            self.renew_persistent_token()
+
+    @property
+    def identifier(self) -> bytes:
+        """16 bytes that are this key's until it is reset (CTAP 2.3 §6.4, encIdentifier)."""
+        return self._derived(b"identifier")
+
+    @property
+    def credential_store_state(self) -> bytes:
+        """16 bytes, others after every change of a credential (CTAP 2.3 §6.4, encCredStoreState)."""
+        return self._derived(b"credential store state" + self.store.credential_changes.to_bytes(8, "big"))
+
+    def _derived(self, label: bytes) -> bytes:
+        return hmac.digest(self.master_secret, label, "sha256")[:16]
+
+    def renew_persistent_token(self) -> bytes:
+        """resetPersistentPinUvAuthToken(): a fresh one, kept (CTAP 2.3 §6.5.2.1)."""
+        token = self.random_bytes(TOKEN_LENGTH)
+        self.store.set_persistent_token(token)
+        return token
 
     def find(self, credential_id: bytes, rp_id_hash: bytes) -> Credential | None:
         """The credential with this ID, kept or carried in the ID, if it is ours and this relying party's."""

@@ -165,6 +165,8 @@ def change_pin(state: AuthenticatorState, request: Request) -> None:
     before = state.store.user_verification
     if before.force_pin_change and _hash(new_pin) == before.pin_hash:  # Step 13
         raise CtapError(CtapStatus.PIN_POLICY_VIOLATION)
+    if state.profile.persistent_credential_management:
+        state.renew_persistent_token()  # Step 20, first: who knows the old one must not outlive the old PIN
     _store_pin(state, new_pin)  # Steps 15 to 18
     state.session.token = None  # Step 19
 
@@ -181,7 +183,7 @@ def get_pin_token(state: AuthenticatorState, request: Request, now: float) -> di
     if state.store.user_verification.force_pin_change:  # Step 11
         raise CtapError(CtapStatus.PIN_INVALID)
     token = _begin_token(state, protocol, DEFAULT_PERMISSIONS, None, now)  # Steps 12 to 14
-    return _encrypted(state, protocol, secret, token)  # Step 15
+    return _encrypted(state, protocol, secret, token.value)  # Step 15
 
 
 def get_token_using_pin(state: AuthenticatorState, request: Request, now: float) -> dict[int, Any]:
@@ -193,8 +195,10 @@ def get_token_using_pin(state: AuthenticatorState, request: Request, now: float)
     _verify_pin(state, protocol, secret, pin_hash_enc)  # Steps 8 to 10
     if state.store.user_verification.force_pin_change:  # Step 11
         raise CtapError(CtapStatus.PIN_POLICY_VIOLATION)
+    if permissions == Permission.PCMR:
+        return _encrypted(state, protocol, secret, _persistent_token(state))
     token = _begin_token(state, protocol, permissions, request.rp_id, now)  # Steps 13 to 16
-    return _encrypted(state, protocol, secret, token)  # Step 17
+    return _encrypted(state, protocol, secret, token.value)  # Step 17
 
 
 def get_token_using_uv(state: AuthenticatorState, request: Request) -> Running:
@@ -209,9 +213,11 @@ def get_token_using_uv(state: AuthenticatorState, request: Request) -> Running:
     if verified is None:  # Step 10
         blocked = state.store.user_verification.uv_retries == 0
         raise CtapError(CtapStatus.UV_BLOCKED if blocked else CtapStatus.UV_INVALID)
+    if permissions == Permission.PCMR:
+        return _encrypted(state, protocol, secret, _persistent_token(state))
     token = _begin_token(state, protocol, permissions, request.rp_id, verified)  # Steps 12 to 15
     token.user_present = True
-    return _encrypted(state, protocol, secret, token)  # Step 16
+    return _encrypted(state, protocol, secret, token.value)  # Step 16
 
 
 def _given(value: T | None) -> T:
@@ -237,7 +243,9 @@ def _permissions(state: AuthenticatorState, request: Request) -> Permission:
     if asked <= 0:  # Step 3
         raise CtapError(CtapStatus.INVALID_PARAMETER)
     permissions = Permission(asked & sum(Permission))
-    if permissions & ~_permitted(state):
+    # §6.5.5.7, table: pcmr is for a token of its own.
+    shared = permissions & Permission.PCMR and permissions & ~Permission.PCMR
+    if permissions & ~_permitted(state) or shared:
         raise CtapError(CtapStatus.UNAUTHORIZED_PERMISSION)
     if permissions & DEFAULT_PERMISSIONS and request.rp_id is None:
         raise CtapError(CtapStatus.MISSING_PARAMETER)
@@ -249,6 +257,12 @@ def _permitted(state: AuthenticatorState) -> Permission:
     permitted = DEFAULT_PERMISSIONS
     if state.profile.config_commands:
         permitted |= Permission.ACFG
+    if state.profile.credential_management:
+        permitted |= Permission.CM
+    if state.profile.persistent_credential_management:
+        permitted |= Permission.PCMR
+    if state.profile.max_large_blob_array:
+        permitted |= Permission.LBW
     return permitted
 
 
@@ -360,7 +374,12 @@ def _begin_token(
     return state.session.token
 
 
+def _persistent_token(state: AuthenticatorState) -> bytes:
+    """The persistentPinUvAuthToken (§6.5.5.7, pcmr), which leaves the token in use as it is."""
+    return state.store.persistent_token or state.renew_persistent_token()
+
+
 def _encrypted(
-    state: AuthenticatorState, protocol: PinProtocolOne, secret: bytes, token: PinUvAuthToken
+    state: AuthenticatorState, protocol: PinProtocolOne, secret: bytes, token: bytes
 ) -> dict[int, Any]:
-    return {PIN_UV_AUTH_TOKEN: protocol.encrypt(secret, token.value, state.random_bytes)}
+    return {PIN_UV_AUTH_TOKEN: protocol.encrypt(secret, token, state.random_bytes)}

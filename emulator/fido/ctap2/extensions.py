@@ -1,4 +1,4 @@
-"""The extensions credProtect (CTAP 2.3 §12.1) and hmac-secret (§12.7)."""
+"""Extensions: credProtect, credBlob, largeBlobKey, hmac-secret and others (CTAP 2.3 §12)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from emulator.fido.status import CtapError, CtapStatus
 
 CRED_PROTECT = "credProtect"
 HMAC_SECRET = "hmac-secret"  # noqa: S105  # an extension identifier
+CRED_BLOB = "credBlob"
+LARGE_BLOB_KEY = "largeBlobKey"
+THIRD_PARTY_PAYMENT = "thirdPartyPayment"
 
 UV_OPTIONAL, UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST, UV_REQUIRED = 1, 2, 3
 """credProtect levels."""
@@ -41,28 +44,87 @@ def usable(credential: Credential, *, uv: bool, by_id: bool) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreationInput:
-    """What makeCredential is asked for: a credProtect level, or ``None``; to have hmac-secret, or not."""
+    """What makeCredential is asked for: a credProtect level, a credBlob; to have hmac-secret and others."""
 
     cred_protect: int | None = None
     hmac_secret: bool = False
+    cred_blob: bytes | None = None
+    large_blob_key: bool = False
+    third_party_payment: bool = False
 
     @classmethod
-    def parse(cls, data: Mapping[Any, Any], supported: tuple[str, ...]) -> CreationInput:
+    def parse(
+        cls, data: Mapping[Any, Any], supported: tuple[str, ...], *, discoverable: bool
+    ) -> CreationInput:
         """Inputs to extensions that are not ``supported`` are not looked at (§6.1.2 step 15)."""
         level = optional(data, CRED_PROTECT, int) if CRED_PROTECT in supported else None
         if level not in (None, UV_OPTIONAL, UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST, UV_REQUIRED):
             raise CtapError(CtapStatus.INVALID_PARAMETER)
         wanted = optional(data, HMAC_SECRET, bool) if HMAC_SECRET in supported else None
-        return cls(cred_protect=level, hmac_secret=bool(wanted))
+        cred_blob = optional(data, CRED_BLOB, bytes) if CRED_BLOB in supported else None
+        payment = optional(data, THIRD_PARTY_PAYMENT, bool) if THIRD_PARTY_PAYMENT in supported else None
+        large_blob_key = _large_blob_key(data, supported)
+        if large_blob_key and not discoverable:
+            raise CtapError(CtapStatus.INVALID_OPTION)  # §12.3
+        return cls(
+            cred_protect=level,
+            hmac_secret=bool(wanted),
+            cred_blob=cred_blob,
+            large_blob_key=large_blob_key,
+            third_party_payment=bool(payment),
+        )
 
-    def outputs(self) -> dict[str, Any]:
-        """The authenticator extension outputs: of what was asked for, no more."""
+    def outputs(self, credential: Credential) -> dict[str, Any]:
+        """The authenticator extension outputs for the new credential: of what was asked for, no more."""
         given: dict[str, Any] = {}
         if self.cred_protect is not None:
             given[CRED_PROTECT] = self.cred_protect
         if self.hmac_secret:
             given[HMAC_SECRET] = True
+        if self.cred_blob is not None:
+            given[CRED_BLOB] = credential.cred_blob is not None
         return given
+
+
+def _large_blob_key(data: Mapping[Any, Any], supported: tuple[str, ...]) -> bool:
+    """Whether the key to a large blob is asked for; there is no asking not to have it (§12.3)."""
+    asked = optional(data, LARGE_BLOB_KEY, bool) if LARGE_BLOB_KEY in supported else None
+    if asked is False:
+        raise CtapError(CtapStatus.INVALID_OPTION)
+    return asked is True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionInput:
+    """What getAssertion is asked to tell of a credential, besides hmac-secret."""
+
+    cred_blob: bool = False
+    large_blob_key: bool = False
+    third_party_payment: bool = False
+
+    @classmethod
+    def parse(cls, data: Mapping[Any, Any], supported: tuple[str, ...]) -> AssertionInput:
+        """Inputs to extensions that are not ``supported`` are not looked at."""
+        if not data:
+            return _NOTHING
+        return cls(
+            cred_blob=CRED_BLOB in supported and bool(optional(data, CRED_BLOB, bool)),
+            large_blob_key=_large_blob_key(data, supported),
+            third_party_payment=THIRD_PARTY_PAYMENT in supported
+            and bool(optional(data, THIRD_PARTY_PAYMENT, bool)),
+        )
+
+    def outputs(self, credential: Credential) -> dict[str, Any]:
+        """The authenticator extension outputs; a credential without a blob has an empty one (§12.2)."""
+        given: dict[str, Any] = {}
+        if self.cred_blob:
+            given[CRED_BLOB] = credential.cred_blob or b""
+        if self.third_party_payment:
+            given[THIRD_PARTY_PAYMENT] = credential.third_party_payment
+        return given
+
+
+_NOTHING = AssertionInput()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

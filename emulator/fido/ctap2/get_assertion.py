@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator.fido.authdata import authenticator_data
 from emulator.fido.credential import Credential
-from emulator.fido.ctap2.extensions import HmacSecretInput, Salts, usable
+from emulator.fido.ctap2.extensions import AssertionInput, HmacSecretInput, Salts, usable
 from emulator.fido.ctap2.parameters import (
     PUBLIC_KEY,
     Options,
@@ -45,6 +45,7 @@ AUTH_DATA = 0x02
 SIGNATURE = 0x03
 USER = 0x04
 NUMBER_OF_CREDENTIALS = 0x05
+LARGE_BLOB_KEY = 0x07
 
 NEXT_ASSERTION_TIME_LIMIT = 30.0
 """Seconds from one assertion to the request for the next (§6.3)."""
@@ -93,6 +94,7 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     if up:
         claim = require_always_uv(state, claim)  # Step 5
     extension = HmacSecretInput.parse(request.extensions, state.profile.extensions)
+    wanted = AssertionInput.parse(request.extensions, state.profile.extensions)
     if extension is not None and not up:
         raise CtapError(CtapStatus.UNSUPPORTED_OPTION)  # §12.7
     evidence = yield from verify_user(state, claim, now)  # Step 6
@@ -102,7 +104,7 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     up = up or evidence.up
 
     def answer(credential: Credential) -> dict[int, Any]:
-        return _answer(state, request, credential, up=up, uv=evidence.uv, salts=salts)
+        return _answer(state, request, credential, up=up, uv=evidence.uv, salts=salts, wanted=wanted)
 
     response = answer(applicable[0])  # Steps 11 to 13
     _remember(state, response, applicable, answer, now)  # Step 12.2
@@ -112,7 +114,7 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
 def run_next(state: AuthenticatorState, now: float) -> dict[int, Any]:
     """authenticatorGetNextAssertion, §6.3: the next older credential, signed for as the first was."""
     remembered = state.session.remembered
-    if remembered is None or now > remembered.deadline:
+    if not isinstance(remembered, RememberedAssertions) or now > remembered.deadline:
         state.session.remembered = None
         raise CtapError(CtapStatus.NOT_ALLOWED)
     response = remembered.answer(remembered.credentials.pop())
@@ -155,9 +157,12 @@ def _answer(
     up: bool,
     uv: bool,
     salts: Salts | None,
+    wanted: AssertionInput,
 ) -> dict[int, Any]:
     """Steps 12.3 and 13: one credential's assertion."""
-    outputs = salts.outputs(credential, uv=uv, random_bytes=state.random_bytes) if salts is not None else None
+    outputs = wanted.outputs(credential)
+    if salts is not None:
+        outputs |= salts.outputs(credential, uv=uv, random_bytes=state.random_bytes)
     key = state.session.load_key(credential.algorithm, credential.private_key)
     auth_data = authenticator_data(
         request.rp_id_hash, state.flags(up=up, uv=uv), state.next_sign_count(), extensions=outputs
@@ -168,18 +173,11 @@ def _answer(
         SIGNATURE: key.sign(auth_data + request.claim.client_data_hash),
     }
     if credential.discoverable:
-        response[USER] = _user(credential, names=uv and not request.allow_list)
+        # Names only where the user is verified and may have to choose.
+        response[USER] = credential.user(names=uv and not request.allow_list)
+    if wanted.large_blob_key and credential.large_blob_key is not None:
+        response[LARGE_BLOB_KEY] = credential.large_blob_key
     return response
-
-
-def _user(credential: Credential, *, names: bool) -> dict[str, Any]:
-    """Who the credential is for; ``names`` only where the user is verified and may have to choose."""
-    user: dict[str, Any] = {"id": credential.user_id}
-    if names and credential.user_name is not None:
-        user["name"] = credential.user_name
-    if names and credential.user_display_name is not None:
-        user["displayName"] = credential.user_display_name
-    return user
 
 
 def _remember(

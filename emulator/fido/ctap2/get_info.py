@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from emulator.fido.ctap2.parameters import PUBLIC_KEY
 from emulator.fido.state import AuthenticatorState
 from emulator.profile import CONFIG_COMMANDS
@@ -19,17 +25,21 @@ MAX_CREDENTIAL_COUNT_IN_LIST = 0x07
 MAX_CREDENTIAL_ID_LENGTH = 0x08
 TRANSPORTS = 0x09
 ALGORITHMS = 0x0A
+MAX_SERIALIZED_LARGE_BLOB_ARRAY = 0x0B
 FORCE_PIN_CHANGE = 0x0C
 MIN_PIN_LENGTH = 0x0D
 FIRMWARE_VERSION = 0x0E
+MAX_CRED_BLOB_LENGTH = 0x0F
 MAX_RP_IDS_FOR_SET_MIN_PIN_LENGTH = 0x10
 PREFERRED_PLATFORM_UV_ATTEMPTS = 0x11
 UV_MODALITY = 0x12
 REMAINING_DISCOVERABLE_CREDENTIALS = 0x14
 LONG_TOUCH_FOR_RESET = 0x18
+ENC_IDENTIFIER = 0x19
 TRANSPORTS_FOR_RESET = 0x1A
 PIN_COMPLEXITY_POLICY = 0x1B
 MAX_PIN_LENGTH = 0x1D
+ENC_CRED_STORE_STATE = 0x1E
 AUTHENTICATOR_CONFIG_COMMANDS = 0x1F
 
 
@@ -63,6 +73,14 @@ def options(state: AuthenticatorState) -> dict[str, bool]:
         given["pinUvAuthToken"] = True
     if profile.make_cred_uv_not_rqd:
         given["makeCredUvNotRqd"] = state.make_cred_uv_not_rqd
+    if profile.credential_management:
+        given["credMgmt"] = True
+    if profile.credential_management_preview:
+        given["credentialMgmtPreview"] = True
+    if profile.persistent_credential_management:
+        given["perCredMgmtRO"] = True
+    if profile.max_large_blob_array:
+        given["largeBlobs"] = True
     if profile.config_commands:
         given["authnrCfg"] = True
     if "toggleAlwaysUv" in profile.config_commands:
@@ -83,6 +101,10 @@ def _since_ctap21(state: AuthenticatorState) -> dict[int, Any]:
     if profile.client_pin:
         info[FORCE_PIN_CHANGE] = user_verification.force_pin_change
         info[MIN_PIN_LENGTH] = user_verification.min_pin_length
+    if profile.max_large_blob_array:
+        info[MAX_SERIALIZED_LARGE_BLOB_ARRAY] = profile.max_large_blob_array
+    if "credBlob" in profile.extensions:
+        info[MAX_CRED_BLOB_LENGTH] = profile.max_cred_blob_length
     if profile.firmware_version:
         info[FIRMWARE_VERSION] = profile.firmware_version
     if profile.built_in_uv:
@@ -95,7 +117,21 @@ def _since_ctap21(state: AuthenticatorState) -> dict[int, Any]:
         )
     if profile.max_rp_ids_for_min_pin_length:
         info[MAX_RP_IDS_FOR_SET_MIN_PIN_LENGTH] = profile.max_rp_ids_for_min_pin_length
+    token = state.store.persistent_token
+    if profile.persistent_credential_management and token is not None:
+        info[ENC_IDENTIFIER] = _encrypted(state, token, "encIdentifier", state.identifier)
+        info[ENC_CRED_STORE_STATE] = _encrypted(
+            state, token, "encCredStoreState", state.credential_store_state
+        )
     return info | _since_ctap22(state) if profile.ctap23 else info
+
+
+def _encrypted(state: AuthenticatorState, token: bytes, member: str, value: bytes) -> bytes:
+    """IV ‖ one block under a key of the persistent token's; another one each time it is asked for."""
+    key = HKDF(SHA256(), length=16, salt=bytes(32), info=member.encode()).derive(token)
+    iv = state.random_bytes(16)
+    encryptor = Cipher(AES128(key), CBC(iv)).encryptor()
+    return iv + encryptor.update(value) + encryptor.finalize()
 
 
 def _since_ctap22(state: AuthenticatorState) -> dict[int, Any]:

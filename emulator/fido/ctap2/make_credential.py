@@ -53,8 +53,10 @@ ENTERPRISE_ATTESTATION = 0x0A
 FMT = 0x01
 AUTH_DATA = 0x02
 ATT_STMT = 0x03
+LARGE_BLOB_KEY = 0x05
 
 CREDENTIAL_ID_LENGTH = 32
+LARGE_BLOB_KEY_LENGTH = 32
 MAX_USER_ID_LENGTH = 64
 ZERO_AAGUID = bytes(16)
 
@@ -116,14 +118,18 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     request = replace(request, claim=claim)
     _refuse_without_verification(state, request)  # Steps 7 and 8
     _refuse_enterprise_attestation(state, request)  # Step 9
-    extensions = CreationInput.parse(request.extensions, state.profile.extensions)
+    discoverable = request.options.rk is True
+    extensions = CreationInput.parse(request.extensions, state.profile.extensions, discoverable=discoverable)
     evidence = yield from verify_user(state, claim, now)  # Steps 10 and 11
     yield from _check_exclude_list(state, request, evidence)  # Step 12
     now = yield from confirm_presence(evidence)  # Steps 13 and 14
     _check_room(state, request)  # Step 17.4
     key = cose.generate(algorithm, state.random_bytes)  # Step 16
     credential = _create(state, request, extensions, key, now)  # Steps 17 and 18
-    response = _attest(state, request, credential, key, evidence, extensions.outputs())  # Steps 15 and 19
+    outputs = extensions.outputs(credential)  # Step 15
+    response = _attest(state, request, credential, key, evidence, outputs)  # Step 19
+    if credential.large_blob_key is not None:
+        response[LARGE_BLOB_KEY] = credential.large_blob_key
     if credential.discoverable:
         state.store.put(credential)
     return response
@@ -203,6 +209,8 @@ def _create(
 ) -> Credential:
     """The credential with its ID: discoverable ones are for the store, the others carry themselves."""
     randoms: tuple[bytes | None, bytes | None] = (None, None)
+    discoverable, blob = request.options.rk is True, extensions.cred_blob
+    keeps_blob = discoverable and blob is not None and len(blob) <= state.profile.max_cred_blob_length
     if extensions.hmac_secret:
         randoms = state.random_bytes(CRED_RANDOM_LENGTH), state.random_bytes(CRED_RANDOM_LENGTH)
     credential = Credential(
@@ -213,11 +221,14 @@ def _create(
         user_id=request.user_id,
         user_name=request.user_name,
         user_display_name=request.user_display_name,
-        discoverable=request.options.rk is True,
+        discoverable=discoverable,
         cred_protect=extensions.cred_protect or UV_OPTIONAL,
         cred_random_with_uv=randoms[0],
         cred_random_without_uv=randoms[1],
         created=int(now),
+        cred_blob=blob if keeps_blob else None,
+        large_blob_key=state.random_bytes(LARGE_BLOB_KEY_LENGTH) if extensions.large_blob_key else None,
+        third_party_payment=extensions.third_party_payment,
     )
     if credential.discoverable:
         return replace(credential, credential_id=state.random_bytes(CREDENTIAL_ID_LENGTH))
