@@ -112,6 +112,16 @@ class Profile:
     """How many relying parties setMinPINLength can let see the minimum (minPinLength and others)."""
     pin_complexity_policy: bool = False
     """Whether PINs too easy to guess can be refused, once setMinPINLength says so."""
+    fingerprints: int = 0
+    """Fingers that there is room for; 0 is a key without bioEnrollment, whose user it knows as it comes."""
+    fingerprint_samples: int = 4
+    """Good samples that a finger takes to enrol."""
+    bio_enrollment_preview: bool = False
+    """Whether bioEnrollment answers to the command byte that it had before CTAP 2.1."""
+    uv_bio_enroll: bool = False
+    """Whether a finger may permit to enrol fingers."""
+    uv_acfg: bool = False
+    """Whether a finger may permit authenticatorConfig."""
 
     max_message_size: int = 1200
     max_credential_count_in_list: int = 8
@@ -161,6 +171,11 @@ class Profile:
     def pin_uv_auth_token(self) -> bool:
         """Whether tokens have permissions and run out, as a CTAP 2.1 key's must (CTAP 2.3 §9)."""
         return self.ctap21 and (self.client_pin or self.built_in_uv)
+
+    @property
+    def counts_uv(self) -> bool:
+        """Whether getInfo tells how often the key has verified its user since the PIN was entered."""
+        return self.ctap23 and self.client_pin and self.built_in_uv
 
     @property
     def algorithm_identifiers(self) -> tuple[int, ...]:
@@ -273,6 +288,17 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
     yield "config_commands", p.ctap23 or not long_touch, "not have enableLongTouchForReset without FIDO_2_3"
     yield "config_commands", p.client_pin or not sets_min, "not have setMinPINLength without client_pin"
     yield "config_commands", toggles or not p.always_uv, "have toggleAlwaysUv, always_uv being true"
+    yield "fingerprints", (p.client_pin and p.built_in_uv) or not p.fingerprints, (
+        "be 0 unless the key has client_pin and built_in_uv"
+    )  # fmt: skip
+    preview = p.fingerprints > 0 and "FIDO_2_1_PRE" in p.versions
+    yield "bio_enrollment_preview", preview or not p.bio_enrollment_preview, (
+        "be false unless the key has FIDO_2_1_PRE and fingerprints"
+    )  # fmt: skip
+    yield "uv_bio_enroll", p.fingerprints > 0 or not p.uv_bio_enroll, "be false without fingerprints"
+    yield "uv_acfg", bool(p.built_in_uv and p.config_commands) or not p.uv_acfg, (
+        "be false unless the key has built_in_uv and config_commands"
+    )  # fmt: skip
     for key in ("max_rp_ids_for_min_pin_length", "pin_complexity_policy"):
         yield key, sets_min or not getattr(p, key), "not be there unless config_commands has setMinPINLength"
     yield "pin_complexity_policy", p.ctap23 or not p.pin_complexity_policy, "be false without FIDO_2_3"
@@ -315,6 +341,8 @@ _RANGES = {
     "discoverable_credentials": (0, 1_000_000),
     "min_pin_length": (4, MAX_PIN_LENGTH),
     "max_rp_ids_for_min_pin_length": (0, 1000),
+    "fingerprints": (0, 1000),
+    "fingerprint_samples": (1, 100),
     "pin_retries": (1, 8),  # CTAP 2.3 §6.5.2.2
     "uv_modality": (0, 2**32 - 1),
     "uv_retries": (1, 25),  # CTAP 2.3 §6.5.2.2

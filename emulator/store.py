@@ -13,6 +13,7 @@ from emulator.fido.credential import Credential
 class UserVerificationState:
     """The PIN and the retries left to it and to built-in user verification (CTAP 2.3 §6.5.1, §6.5.2.2).
 
+    ``uv_count`` is how often that has verified the user since the PIN last did (§6.4).
     ``pin_hash`` is the first 16 bytes of the PIN's SHA-256, ``None`` before a PIN is set;
     ``min_pin_length`` and ``pin_length`` (that of the PIN that is set) count Unicode code points.
     """
@@ -23,6 +24,7 @@ class UserVerificationState:
     uv_retries: int
     min_pin_length: int
     force_pin_change: bool = False
+    uv_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from emulator.fido import cbor, u2f
 from emulator.fido.apdu import CommandApdu, response_apdu
 from emulator.fido.attestation import Attestation
 from emulator.fido.ctap2 import (
+    bio_enrollment,
     client_pin,
     config,
     credential_management,
@@ -36,10 +37,12 @@ class CtapCommand(IntEnum):
     CLIENT_PIN = 0x06
     RESET = 0x07
     GET_NEXT_ASSERTION = 0x08
+    BIO_ENROLLMENT = 0x09
     CREDENTIAL_MANAGEMENT = 0x0A
     SELECTION = 0x0B
     LARGE_BLOBS = 0x0C
     CONFIG = 0x0D
+    BIO_ENROLLMENT_PREVIEW = 0x40
     CREDENTIAL_MANAGEMENT_PREVIEW = 0x41
 
 
@@ -143,6 +146,10 @@ class Authenticator:
                 return credential_management.run(state, management, begun, now)
             case CtapCommand.LARGE_BLOBS:
                 return large_blobs.run(state, large_blobs.Request.parse(cbor.decode(data)), now)
+            case CtapCommand.BIO_ENROLLMENT | CtapCommand.BIO_ENROLLMENT_PREVIEW:
+                preview = command == CtapCommand.BIO_ENROLLMENT_PREVIEW
+                enrollment = bio_enrollment.Request.parse(cbor.decode(data), preview=preview)
+                return (yield from bio_enrollment.run(state, enrollment, now))
             case CtapCommand.CONFIG:
                 config.run(state, config.Request.parse(cbor.decode(data)), now)
                 return None
@@ -157,6 +164,10 @@ def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
         absent.add(CtapCommand.SELECTION)
     if not profile.pin_uv_auth_protocols:
         absent.add(CtapCommand.CLIENT_PIN)
+    if not profile.fingerprints:
+        absent.add(CtapCommand.BIO_ENROLLMENT)
+    if not profile.bio_enrollment_preview:
+        absent.add(CtapCommand.BIO_ENROLLMENT_PREVIEW)
     if not profile.config_commands:
         absent.add(CtapCommand.CONFIG)
     if not profile.credential_management:

@@ -68,6 +68,14 @@ class PinUvAuthToken:
             self.permissions &= Permission.LBW
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FingerprintEnrollment:
+    """A finger of which some samples have been taken, and how many more it takes (CTAP 2.3 §6.7.4)."""
+
+    template_id: bytes
+    remaining: int
+
+
 @dataclass(slots=True, kw_only=True)
 class RememberedAssertions:
     """What authenticatorGetNextAssertion goes on from (CTAP 2.3 §6.2.2 step 12, §6.3)."""
@@ -113,6 +121,7 @@ class Session:
         }
         self.token: PinUvAuthToken | None = None
         self.pin_mismatches = 0
+        self.enrollment: FingerprintEnrollment | None = None
         self.remembered: RememberedAssertions | Enumeration | None = None
         self.large_blobs_write: LargeBlobsWrite | None = None
         self.load_key = lru_cache(maxsize=KEYS_AT_HAND)(cose.load)

@@ -61,7 +61,7 @@ class AuthenticatorState:
     @property
     def built_in_uv(self) -> bool:
         """Whether there is a built-in form of user verification, and it is set up."""
-        return self.profile.built_in_uv
+        return self.profile.built_in_uv and bool(self.store.fingerprints or not self.profile.fingerprints)
 
     @property
     def always_uv(self) -> bool:

@@ -205,6 +205,10 @@ def get_token_using_uv(state: AuthenticatorState, request: Request) -> Running:
     """getPinUvAuthTokenUsingUvWithPermissions, §6.5.5.7.3; a finger is also a touch."""
     key_agreement = _given(request.key_agreement)  # Step 1
     protocol, permissions = _protocol(state, request), _permissions(state, request)  # Steps 2 to 4
+    if permissions & ~_permitted_by_uv(state):  # Step 4
+        raise CtapError(CtapStatus.UNAUTHORIZED_PERMISSION)
+    if not state.built_in_uv:  # Step 5
+        raise CtapError(CtapStatus.NOT_ALLOWED)
     secret = protocol.decapsulate(key_agreement)
     internal_retry = state.profile.preferred_platform_uv_attempts <= 1  # Step 6
     if state.store.user_verification.uv_retries == 0:  # Step 7
@@ -257,6 +261,8 @@ def _permitted(state: AuthenticatorState) -> Permission:
     permitted = DEFAULT_PERMISSIONS
     if state.profile.config_commands:
         permitted |= Permission.ACFG
+    if state.profile.fingerprints:
+        permitted |= Permission.BE
     if state.profile.credential_management:
         permitted |= Permission.CM
     if state.profile.persistent_credential_management:
@@ -264,6 +270,16 @@ def _permitted(state: AuthenticatorState) -> Permission:
     if state.profile.max_large_blob_array:
         permitted |= Permission.LBW
     return permitted
+
+
+def _permitted_by_uv(state: AuthenticatorState) -> Permission:
+    """Those that a finger may give: not to enrol others or to configure, unless the key says so."""
+    withheld = Permission.BE | Permission.ACFG
+    if state.profile.uv_bio_enroll:
+        withheld &= ~Permission.BE
+    if state.profile.uv_acfg:
+        withheld &= ~Permission.ACFG
+    return _permitted(state) & ~withheld
 
 
 def _check_pin_is_open(state: AuthenticatorState) -> None:
@@ -291,7 +307,8 @@ def _verify_pin(
         blocked = state.session.pin_mismatches >= MAX_MISMATCHES
         raise CtapError(CtapStatus.PIN_AUTH_BLOCKED if blocked else CtapStatus.PIN_INVALID)
     state.session.pin_mismatches = 0
-    restored = replace(before, pin_retries=state.profile.pin_retries, uv_retries=state.profile.uv_retries)
+    profile = state.profile
+    restored = replace(before, pin_retries=profile.pin_retries, uv_retries=profile.uv_retries, uv_count=0)
     state.store.set_user_verification(restored)
 
 

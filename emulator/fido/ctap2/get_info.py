@@ -34,6 +34,7 @@ MAX_RP_IDS_FOR_SET_MIN_PIN_LENGTH = 0x10
 PREFERRED_PLATFORM_UV_ATTEMPTS = 0x11
 UV_MODALITY = 0x12
 REMAINING_DISCOVERABLE_CREDENTIALS = 0x14
+UV_COUNT_SINCE_LAST_PIN_ENTRY = 0x17
 LONG_TOUCH_FOR_RESET = 0x18
 ENC_IDENTIFIER = 0x19
 TRANSPORTS_FOR_RESET = 0x1A
@@ -66,7 +67,7 @@ def options(state: AuthenticatorState) -> dict[str, bool]:
     if profile.discoverable_credentials:
         given["rk"] = True
     if profile.built_in_uv:
-        given["uv"] = True
+        given["uv"] = state.built_in_uv
     if profile.client_pin:
         given["clientPin"] = state.store.user_verification.pin_hash is not None
     if profile.pin_uv_auth_token:
@@ -81,6 +82,14 @@ def options(state: AuthenticatorState) -> dict[str, bool]:
         given["perCredMgmtRO"] = True
     if profile.max_large_blob_array:
         given["largeBlobs"] = True
+    if profile.fingerprints:
+        given["bioEnroll"] = state.built_in_uv
+    if profile.bio_enrollment_preview:
+        given["userVerificationMgmtPreview"] = state.built_in_uv
+    if profile.uv_bio_enroll:
+        given["uvBioEnroll"] = True
+    if profile.uv_acfg:
+        given["uvAcfg"] = True
     if profile.config_commands:
         given["authnrCfg"] = True
     if "toggleAlwaysUv" in profile.config_commands:
@@ -137,6 +146,8 @@ def _encrypted(state: AuthenticatorState, token: bytes, member: str, value: byte
 def _since_ctap22(state: AuthenticatorState) -> dict[int, Any]:
     profile, commands = state.profile, state.profile.config_commands
     info: dict[int, Any] = {TRANSPORTS_FOR_RESET: list(profile.transports)}
+    if profile.counts_uv:
+        info[UV_COUNT_SINCE_LAST_PIN_ENTRY] = state.store.user_verification.uv_count
     if "enableLongTouchForReset" in commands:
         info[LONG_TOUCH_FOR_RESET] = state.store.configuration.long_touch_for_reset
     if profile.pin_complexity_policy:

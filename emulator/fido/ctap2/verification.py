@@ -9,6 +9,7 @@ from emulator.fido.gesture import Gesture, Given
 from emulator.fido.session import Permission, PinUvAuthToken
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapError, CtapStatus
+from emulator.store import UserVerificationState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def check_protocol(state: AuthenticatorState, claim: Claim) -> None:
 
 def check_uv_option(state: AuthenticatorState, claim: Claim) -> None:
     """The option ``uv`` is for keys with built-in user verification (§6.1.2 step 5.3, §6.2.2 step 4.3)."""
-    if claim.uv and not state.profile.built_in_uv:
+    if claim.uv and not state.built_in_uv:
         # CTAP 2.0 §5.1 step 3: known, but not supported.
         refusal = CtapStatus.INVALID_OPTION if state.profile.ctap21 else CtapStatus.UNSUPPORTED_OPTION
         raise CtapError(refusal)
@@ -152,12 +153,22 @@ def perform_built_in_uv(
         if before.uv_retries == 0:
             return None
         given = yield Gesture.VERIFICATION
-        left = state.profile.uv_retries if given.accepted else before.uv_retries - 1
-        if left != before.uv_retries:
-            state.store.set_user_verification(replace(before, uv_retries=left))
+        after = _after_verification(state, before, accepted=given.accepted)
+        if after != before:
+            state.store.set_user_verification(after)
         if given.accepted:
             return given.now
     return None
+
+
+def _after_verification(
+    state: AuthenticatorState, before: UserVerificationState, *, accepted: bool
+) -> UserVerificationState:
+    """The retries and the count, which only a key with a PIN keeps."""
+    if not accepted:
+        return replace(before, uv_retries=before.uv_retries - 1)
+    count = before.uv_count + 1 if state.profile.counts_uv else before.uv_count
+    return replace(before, uv_retries=state.profile.uv_retries, uv_count=count)
 
 
 def _built_in_uv_failure(state: AuthenticatorState) -> CtapError:
