@@ -1,4 +1,4 @@
-"""credProtect (CTAP 2.3 §12.1) and hmac-secret (§12.7)."""
+"""Extensions (CTAP 2.3 §12): credProtect, hmac-secret, credBlob, largeBlobKey, thirdPartyPayment."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import hmac
 from dataclasses import replace
 
 import pytest
+from fido2.client import DefaultClientDataCollector, Fido2Client, UserInteraction
 from fido2.ctap2 import Ctap2
+from fido2.ctap2.extensions import LargeBlobExtension
 from fido2.ctap2.pin import ClientPin, PinProtocol, PinProtocolV1, PinProtocolV2
-from fido2.webauthn import AuthenticatorData
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    AuthenticatorData,
+    PublicKeyCredentialCreationOptions,
+    PublicKeyCredentialRequestOptions,
+)
 
 from emulator.fido.status import CtapStatus
 from emulator.profile import Profile
@@ -190,3 +197,148 @@ def test_key_salts_and_their_authentication_must_be_there(key, platform, allow, 
 def test_there_is_no_output_without_a_touch(key, platform, allow) -> None:
     status, _ = key.get(allow=allow, extensions=platform.input(SALT_1), up=False)
     assert status == CtapStatus.UNSUPPORTED_OPTION
+
+
+# credBlob (§12.2), largeBlobKey (§12.3) and thirdPartyPayment
+
+
+@pytest.fixture
+def storing(make_key):
+    """A key with a PIN that stores things beside credentials."""
+    key = make_key(
+        replace(
+            CTAP21,
+            extensions=("credProtect", "hmac-secret", "credBlob", "largeBlobKey", "thirdPartyPayment"),
+            max_cred_blob_length=40,
+            max_large_blob_array=1024,
+            make_cred_uv_not_rqd=True,
+        )
+    )
+    key.set_pin()
+    return key
+
+
+def test_a_blob_comes_back_with_the_assertion_when_asked_for(storing) -> None:
+    assert Ctap2(storing).info.max_cred_blob_length == 40
+    for blob in (b"", b"b" * 40):
+        made = storing.made(rk=True, token=storing.token(), extensions={"credBlob": blob})
+        assert made.extensions == {"credBlob": True}
+        assert storing.got(token=storing.token(), extensions={"credBlob": True}).extensions == {
+            "credBlob": blob
+        }
+        assert storing.got(token=storing.token(), extensions={"credBlob": False}).extensions is None
+        assert storing.got(token=storing.token()).extensions is None
+
+
+@pytest.mark.parametrize(("rk", "blob"), [(True, b"b" * 41), (False, b"b")])
+def test_a_blob_too_large_or_of_a_credential_that_is_not_kept_is_not_stored_by_12_2(
+    storing, rk, blob
+) -> None:
+    made = storing.made(rk=rk, token=storing.token(), extensions={"credBlob": blob})
+    assert made.extensions == {"credBlob": False}
+    allow = [made.credential_data.credential_id]
+    got = storing.got(allow=allow, token=storing.token(), extensions={"credBlob": True})
+    assert got.extensions == {"credBlob": b""}
+
+
+def test_every_next_assertion_has_its_own_blob(storing) -> None:
+    for user_id in (b"a", b"b"):
+        storing.made(rk=True, user_id=user_id, token=storing.token(), extensions={"credBlob": user_id})
+    _, first = storing.get(token=storing.token(), extensions={"credBlob": True})
+    _, second = storing.command(0x08)
+    blobs = [AuthenticatorData(response[2]).extensions["credBlob"] for response in (first, second)]
+    assert blobs == [b"b", b"a"]
+
+
+def test_a_large_blob_key_is_told_when_made_and_when_asked_for(storing) -> None:
+    _, made = storing.make(rk=True, token=storing.token(), extensions={"largeBlobKey": True})
+    assert len(made[5]) == 32
+    assert AuthenticatorData(made[2]).extensions is None
+    _, got = storing.get(token=storing.token(), extensions={"largeBlobKey": True})
+    assert got[7] == made[5]
+    assert AuthenticatorData(got[2]).extensions is None
+    assert 7 not in storing.get(token=storing.token())[1]
+    _, other = storing.make(rk=True, user_id=b"b", token=storing.token(), extensions={"largeBlobKey": True})
+    assert other[5] != made[5]
+
+
+def test_a_credential_made_without_a_large_blob_key_has_none(storing) -> None:
+    _, made = storing.make(rk=True, token=storing.token())
+    assert 5 not in made
+    assert 7 not in storing.get(token=storing.token(), extensions={"largeBlobKey": True})[1]
+
+
+@pytest.mark.parametrize(
+    ("rk", "extensions", "status"),
+    [
+        (False, {"largeBlobKey": True}, CtapStatus.INVALID_OPTION),
+        (True, {"largeBlobKey": False}, CtapStatus.INVALID_OPTION),
+        (True, {"largeBlobKey": b"key"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        (True, {"credBlob": True}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        (True, {"thirdPartyPayment": 1}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+    ],
+)
+def test_inputs_that_are_none_make_no_credential_by_12(storing, rk, extensions, status) -> None:
+    token, before = storing.token(), storing.snapshot()
+    assert storing.make(rk=rk, token=token, extensions=extensions)[0] == status
+    assert storing.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("extensions", "status"),
+    [
+        ({"largeBlobKey": False}, CtapStatus.INVALID_OPTION),
+        ({"largeBlobKey": b"key"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        ({"credBlob": b"blob"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        ({"thirdPartyPayment": 1}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+    ],
+)
+def test_inputs_that_are_none_sign_nothing_by_12(storing, extensions, status) -> None:
+    storing.made(rk=True, token=storing.token())
+    token, before = storing.token(), storing.snapshot()
+    assert storing.get(token=token, extensions=extensions)[0] == status
+    assert storing.snapshot() == before
+
+
+@pytest.mark.parametrize("rk", [True, False])
+@pytest.mark.parametrize("asked", [True, False, None])
+def test_a_credential_says_whether_others_may_start_payments_with_it(storing, rk, asked) -> None:
+    extensions = None if asked is None else {"thirdPartyPayment": asked}
+    made = storing.made(rk=rk, token=storing.token(), extensions=extensions)
+    assert made.extensions is None
+    allow = [made.credential_data.credential_id]
+    got = storing.got(allow=allow, token=storing.token(), extensions={"thirdPartyPayment": True})
+    assert got.extensions == {"thirdPartyPayment": asked is True}
+    assert storing.got(allow=allow, token=storing.token()).extensions is None
+
+
+class Person(UserInteraction):
+    """Knows the PIN and is willing."""
+
+    def request_pin(self, permissions: object, rp_id: str | None) -> str:
+        return "1234"
+
+
+def test_a_clients_large_blob_goes_in_and_out(storing) -> None:
+    client = Fido2Client(
+        storing, DefaultClientDataCollector("https://example.com"), Person(), [LargeBlobExtension()]
+    )
+    creation = {
+        "rp": {"id": "example.com", "name": "Example"},
+        "user": {"id": b"alice", "name": "alice"},
+        "challenge": b"challenge",
+        "pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+        "authenticatorSelection": {"residentKey": "required"},
+        "extensions": {"largeBlob": {"support": "required"}},
+    }
+    registered = client.make_credential(PublicKeyCredentialCreationOptions.from_dict(creation))
+    assert registered.client_extension_results["largeBlob"]["supported"] is True
+
+    def sign_in(large_blob: dict) -> dict:
+        asked = {"challenge": b"c", "rpId": "example.com", "extensions": {"largeBlob": large_blob}}
+        selection = client.get_assertion(PublicKeyCredentialRequestOptions.from_dict(asked))
+        return selection.get_response(0).client_extension_results["largeBlob"]
+
+    large_blob = websafe_encode(b"a large blob" * 99)
+    assert sign_in({"write": large_blob})["written"] is True
+    assert sign_in({"read": True})["blob"] == large_blob
