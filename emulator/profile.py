@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 VERSIONS = ("U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1", "FIDO_2_3")
-EXTENSIONS = ("credProtect", "hmac-secret", "credBlob", "largeBlobKey", "thirdPartyPayment")
+EXTENSIONS = (
+    "credProtect", "hmac-secret", "hmac-secret-mc", "credBlob", "largeBlobKey", "minPinLength",
+    "pinComplexityPolicy", "thirdPartyPayment",
+)  # fmt: skip
 ALGORITHMS = {
     "ES256": -7,
     "EdDSA": -8,
@@ -301,6 +304,14 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
     )  # fmt: skip
     for key in ("max_rp_ids_for_min_pin_length", "pin_complexity_policy"):
         yield key, sets_min or not getattr(p, key), "not be there unless config_commands has setMinPINLength"
+    for extension, needed in (
+        ("hmac-secret-mc", p.ctap23 and "hmac-secret" in p.extensions),
+        ("minPinLength", p.max_rp_ids_for_min_pin_length > 0),
+        ("pinComplexityPolicy", p.max_rp_ids_for_min_pin_length > 0 and p.pin_complexity_policy),
+    ):
+        yield "extensions", needed or extension not in p.extensions, (
+            f"not have {extension} without what CTAP 2.3 §12 says it goes with"
+        )  # fmt: skip
     yield "pin_complexity_policy", p.ctap23 or not p.pin_complexity_policy, "be false without FIDO_2_3"
 
 

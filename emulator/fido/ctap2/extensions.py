@@ -15,6 +15,9 @@ from emulator.fido.status import CtapError, CtapStatus
 
 CRED_PROTECT = "credProtect"
 HMAC_SECRET = "hmac-secret"  # noqa: S105  # an extension identifier
+HMAC_SECRET_MC = "hmac-secret-mc"  # noqa: S105  # likewise
+MIN_PIN_LENGTH = "minPinLength"
+PIN_COMPLEXITY_POLICY = "pinComplexityPolicy"
 CRED_BLOB = "credBlob"
 LARGE_BLOB_KEY = "largeBlobKey"
 THIRD_PARTY_PAYMENT = "thirdPartyPayment"
@@ -44,10 +47,15 @@ def usable(credential: Credential, *, uv: bool, by_id: bool) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreationInput:
-    """What makeCredential is asked for: a credProtect level, a credBlob; to have hmac-secret and others."""
+    """What makeCredential is asked for: a credProtect level, a credBlob; to have hmac-secret and others.
+
+    ``policies`` are those about PINs that it is to tell of.
+    """
 
     cred_protect: int | None = None
     hmac_secret: bool = False
+    hmac_secret_mc: HmacSecretInput | None = None
+    policies: tuple[str, ...] = ()
     cred_blob: bytes | None = None
     large_blob_key: bool = False
     third_party_payment: bool = False
@@ -66,7 +74,13 @@ class CreationInput:
         large_blob_key = _large_blob_key(data, supported)
         if large_blob_key and not discoverable:
             raise CtapError(CtapStatus.INVALID_OPTION)  # §12.3
+        hmac_secret_mc = HmacSecretInput.parse(data, supported, HMAC_SECRET_MC)
+        if hmac_secret_mc is not None and not wanted:
+            raise CtapError(CtapStatus.MISSING_PARAMETER)  # §12.8
+        policies = (MIN_PIN_LENGTH, PIN_COMPLEXITY_POLICY)
         return cls(
+            hmac_secret_mc=hmac_secret_mc,
+            policies=tuple(name for name in policies if name in supported and optional(data, name, bool)),
             cred_protect=level,
             hmac_secret=bool(wanted),
             cred_blob=cred_blob,
@@ -84,6 +98,16 @@ class CreationInput:
         if self.cred_blob is not None:
             given[CRED_BLOB] = credential.cred_blob is not None
         return given
+
+    def policy_outputs(self, state: AuthenticatorState, rp_id: str) -> dict[str, Any]:
+        """What relying parties named by setMinPINLength, and no others, may know of PINs (§12.5, §12.6)."""
+        if rp_id not in state.store.configuration.min_pin_length_rp_ids:
+            return {}
+        told = {
+            MIN_PIN_LENGTH: state.store.user_verification.min_pin_length,
+            PIN_COMPLEXITY_POLICY: state.pin_complexity_policy,
+        }
+        return {name: told[name] for name in self.policies}
 
 
 def _large_blob_key(data: Mapping[Any, Any], supported: tuple[str, ...]) -> bool:
@@ -129,21 +153,28 @@ _NOTHING = AssertionInput()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HmacSecretInput:
-    """What getAssertion is given: one or two salts, encrypted and authenticated by the platform."""
+    """One or two salts, encrypted and authenticated by the platform.
 
+    ``name`` is the extension that they came with: hmac-secret, or hmac-secret-mc in makeCredential.
+    """
+
+    name: str
     key_agreement: Mapping[Any, Any]
     salt_enc: bytes
     salt_auth: bytes
     pin_uv_auth_protocol: int
 
     @classmethod
-    def parse(cls, data: Mapping[Any, Any], supported: tuple[str, ...]) -> HmacSecretInput | None:
-        """``None`` if hmac-secret is not asked for, or not ``supported``."""
-        given = optional(data, HMAC_SECRET, dict) if HMAC_SECRET in supported else None
+    def parse(
+        cls, data: Mapping[Any, Any], supported: tuple[str, ...], name: str = HMAC_SECRET
+    ) -> HmacSecretInput | None:
+        """``None`` if the extension is not asked for, or not ``supported``."""
+        given = optional(data, name, dict) if name in supported else None
         if given is None:
             return None
         protocol = optional(given, PIN_UV_AUTH_PROTOCOL, int)
         return cls(
+            name=name,
             key_agreement=required(given, KEY_AGREEMENT, dict),
             salt_enc=required(given, SALT_ENC, bytes),
             salt_auth=required(given, SALT_AUTH, bytes),
@@ -161,13 +192,14 @@ class HmacSecretInput:
         salts = sized(protocol.decrypt(shared_secret, self.salt_enc), SALT_LENGTH, 2 * SALT_LENGTH)
         if len(salts) % SALT_LENGTH:
             raise CtapError(CtapStatus.INVALID_LENGTH)
-        return Salts(protocol=protocol, shared_secret=shared_secret, salts=salts)
+        return Salts(name=self.name, protocol=protocol, shared_secret=shared_secret, salts=salts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Salts:
     """One or two salts of 32 bytes, and the secret under which their outputs are to travel."""
 
+    name: str
     protocol: PinProtocolOne
     shared_secret: bytes = field(repr=False)
     salts: bytes = field(repr=False)
@@ -181,4 +213,4 @@ class Salts:
             return {}
         halves = (self.salts[:SALT_LENGTH], self.salts[SALT_LENGTH:])
         output = b"".join(hmac.digest(secret, salt, "sha256") for salt in halves if salt)
-        return {HMAC_SECRET: self.protocol.encrypt(self.shared_secret, output, random_bytes)}
+        return {self.name: self.protocol.encrypt(self.shared_secret, output, random_bytes)}

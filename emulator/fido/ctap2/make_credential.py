@@ -124,9 +124,12 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     yield from _check_exclude_list(state, request, evidence)  # Step 12
     now = yield from confirm_presence(evidence)  # Steps 13 and 14
     _check_room(state, request)  # Step 17.4
+    salts = extensions.hmac_secret_mc.open(state) if extensions.hmac_secret_mc is not None else None
     key = cose.generate(algorithm, state.random_bytes)  # Step 16
     credential = _create(state, request, extensions, key, now)  # Steps 17 and 18
-    outputs = extensions.outputs(credential)  # Step 15
+    outputs = extensions.outputs(credential) | extensions.policy_outputs(state, claim.rp_id)  # Step 15
+    if salts is not None:
+        outputs |= salts.outputs(credential, uv=evidence.uv, random_bytes=state.random_bytes)
     response = _attest(state, request, credential, key, evidence, outputs)  # Step 19
     if credential.large_blob_key is not None:
         response[LARGE_BLOB_KEY] = credential.large_blob_key

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fido2.client import DefaultClientDataCollector, Fido2Client, UserInteraction
-from fido2.ctap2 import Ctap2
+from fido2.ctap2 import Config, Ctap2
 from fido2.ctap2.extensions import LargeBlobExtension
 from fido2.ctap2.pin import ClientPin, PinProtocol, PinProtocolV1, PinProtocolV2
 from fido2.utils import websafe_encode
@@ -21,6 +21,15 @@ from emulator.fido.status import CtapStatus
 from emulator.profile import Profile
 
 CTAP21 = Profile.load("ctap21")
+CTAP23 = replace(
+    CTAP21,
+    versions=("FIDO_2_1", "FIDO_2_3"),
+    extensions=("credProtect", "hmac-secret", "hmac-secret-mc", "minPinLength", "pinComplexityPolicy"),
+    config_commands=("setMinPINLength",),
+    max_rp_ids_for_min_pin_length=1,
+    pin_complexity_policy=True,
+    make_cred_uv_not_rqd=True,
+)
 SALT_1, SALT_2 = b"\x01" * 32, b"\x02" * 32
 
 
@@ -342,3 +351,84 @@ def test_a_clients_large_blob_goes_in_and_out(storing) -> None:
     large_blob = websafe_encode(b"a large blob" * 99)
     assert sign_in({"write": large_blob})["written"] is True
     assert sign_in({"read": True})["blob"] == large_blob
+
+
+# hmac-secret-mc
+
+
+@pytest.fixture
+def mc_key(make_key):
+    """A key whose hmac-secret answers at creation too."""
+    return make_key(CTAP23)
+
+
+@pytest.mark.parametrize("protocol", [PinProtocolV1, PinProtocolV2])
+@pytest.mark.parametrize("verified", [False, True])
+def test_outputs_at_creation_are_those_of_every_assertion(mc_key, protocol, verified: bool) -> None:
+    """§12.8."""
+    mc_key.set_pin()
+    platform = Platform(mc_key, protocol())
+    salts = platform.input(SALT_1, SALT_2)
+
+    def token() -> dict:
+        return {"token": mc_key.token()} if verified else {}
+
+    extensions = {"hmac-secret": True, "hmac-secret-mc": salts["hmac-secret"]}
+    made = mc_key.made(extensions=extensions, **token())
+    assert made.extensions["hmac-secret"] is True
+    at_creation = platform.protocol.decrypt(platform.secret, made.extensions["hmac-secret-mc"])
+    got = mc_key.got(allow=[made.credential_data.credential_id], extensions=salts, **token())
+    assert platform.outputs(got) == [at_creation[:32], at_creation[32:]]
+
+
+def test_salts_at_creation_need_hmac_secret_itself(mc_key) -> None:
+    """§12.8."""
+    salts = Platform(mc_key, PinProtocolV2()).input(SALT_1)["hmac-secret"]
+    for extensions in ({"hmac-secret-mc": salts}, {"hmac-secret": False, "hmac-secret-mc": salts}):
+        assert mc_key.make(extensions=extensions)[0] == CtapStatus.MISSING_PARAMETER
+
+
+@pytest.mark.parametrize(
+    ("other", "status"),
+    [
+        ({"_3": bytes(32)}, CtapStatus.PIN_AUTH_INVALID),
+        ({"_4": 3}, CtapStatus.INVALID_PARAMETER),
+        ({"_2": "salt"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+    ],
+)
+def test_salts_at_creation_that_are_none_are_refused_and_nothing_is_kept(mc_key, other, status) -> None:
+    """§12.8."""
+    salts = Platform(mc_key, PinProtocolV2()).input(SALT_1, **other)["hmac-secret"]
+    before = mc_key.snapshot()
+    extensions = {"hmac-secret": True, "hmac-secret-mc": salts}
+    assert mc_key.make(extensions=extensions, rk=True)[0] == status
+    assert mc_key.snapshot() == before
+
+
+def test_a_key_without_hmac_secret_mc_does_not_look_at_it(key) -> None:
+    extensions = {"hmac-secret": True, "hmac-secret-mc": "nonsense"}
+    assert key.made(extensions=extensions).extensions == {"hmac-secret": True}
+
+
+# minPinLength and pinComplexityPolicy
+
+ASKED = {"minPinLength": True, "pinComplexityPolicy": True}
+
+
+def test_policies_of_pins_are_told_to_relying_parties_named_for_it_alone(mc_key) -> None:
+    """§12.5, §12.6."""
+    config = Config(Ctap2(mc_key))
+    assert mc_key.made(extensions=ASKED).extensions is None
+    config.set_min_pin_length(6, rp_ids=["example.com"], pin_complexity_policy=True)
+    assert mc_key.made(extensions=ASKED).extensions == {"minPinLength": 6, "pinComplexityPolicy": True}
+    assert mc_key.made(extensions={"minPinLength": True}).extensions == {"minPinLength": 6}
+    assert mc_key.made(extensions={"minPinLength": False}).extensions is None
+    assert mc_key.made(extensions=ASKED, rp_id="example.org").extensions is None
+    config.set_min_pin_length(rp_ids=[])
+    assert mc_key.made(extensions=ASKED).extensions is None
+
+
+@pytest.mark.parametrize("name", list(ASKED))
+def test_a_policy_is_asked_for_with_a_boolean(mc_key, name: str) -> None:
+    """§12.5, §12.6."""
+    assert mc_key.make(extensions={name: 1})[0] == CtapStatus.CBOR_UNEXPECTED_TYPE
