@@ -24,7 +24,15 @@ ALGORITHMS = {
     "ML-DSA-65": -49,
     "ML-DSA-87": -50,
 }
-ATTESTATIONS = ("packed", "packed-self", "fido-u2f", "none")
+ATTESTATION_FORMATS = {
+    "packed": "packed",
+    "packed-chain": "packed",
+    "packed-self": "packed",
+    "fido-u2f": "fido-u2f",
+    "none": "none",
+}
+"""The attestations there are, and their attestation statement format identifiers."""
+VENDOR_FACILITATED, PLATFORM_MANAGED = ENTERPRISE_ATTESTATIONS = ("vendor-facilitated", "platform-managed")
 PIN_UV_AUTH_PROTOCOLS = (1, 2)
 CONFIG_COMMANDS = {
     "enableEnterpriseAttestation": 0x01,
@@ -38,6 +46,8 @@ LONGEST_CREDENTIAL_ID = 191
 """Bytes of the longest credential ID there is: ES256 with hmac-secret, all under the seal."""
 LONGER_CREDENTIAL_IDS = {"ES384": 239, "ES512": 293, "RS256": 351}
 """Those of algorithms whose private keys are longer."""
+CHAIN_MESSAGES = 2048
+"""The least ``max_message_size`` that a registration with two certificates fits in."""
 LONGER_MESSAGES = {"ES512": 1536, "RS256": 2048, "ML-DSA-44": 4608, "ML-DSA-65": 6144, "ML-DSA-87": 7609}
 """The least ``max_message_size`` that a registration fits in, where the default may not do."""
 
@@ -72,7 +82,14 @@ class Profile:
     algorithms: tuple[str, ...] = ("ES256",)
     """By name, the preferred one first."""
     attestation: str = "packed"
-    """``packed`` (a certificate chain), ``packed-self``, ``fido-u2f`` (ES256 only) or ``none``."""
+    """``packed`` (a certificate by the test root), ``packed-chain`` (with the test intermediate between the
+    two), ``packed-self``, ``fido-u2f`` (ES256 only) or ``none``."""
+    further_attestations: tuple[str, ...] = ()
+    """Others, of other formats, for relying parties that prefer those (attestationFormatsPreference)."""
+    enterprise_attestation: tuple[str, ...] = ()
+    """``vendor-facilitated``, ``platform-managed`` or both, once enableEnterpriseAttestation says so."""
+    enterprise_rp_ids: tuple[str, ...] = ()
+    """The relying parties that vendor-facilitated enterprise attestation is for."""
     extensions: tuple[str, ...] = ()
     discoverable_credentials: int = 0
     """Slots for discoverable credentials; none means that the option ``rk`` is absent."""
@@ -181,6 +198,17 @@ class Profile:
         return self.ctap23 and self.client_pin and self.built_in_uv
 
     @property
+    def attestation_chain(self) -> bool:
+        """Whether packed attestation goes by way of the test intermediate."""
+        return "packed-chain" in (self.attestation, *self.further_attestations)
+
+    @property
+    def attestation_formats(self) -> tuple[str, ...]:
+        """Attestation statement format identifiers, the usual one first; ``none`` is always to be had."""
+        formats = (ATTESTATION_FORMATS[name] for name in (self.attestation, *self.further_attestations))
+        return tuple(fmt for fmt in formats if fmt != "none")
+
+    @property
     def algorithm_identifiers(self) -> tuple[int, ...]:
         """COSE algorithm identifiers, the preferred one first."""
         return tuple(ALGORITHMS[name] for name in self.algorithms)
@@ -230,12 +258,13 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
         yield key, low <= getattr(p, key) <= high, f"be from {low} to {high}"
     yield "versions", bool(p.versions), "not be empty"
     yield "algorithms", bool(p.algorithms), "not be empty"
-    yield "attestation", p.attestation in ATTESTATIONS, f"be one of {', '.join(ATTESTATIONS)}"
+    yield "attestation", p.attestation in ATTESTATION_FORMATS, f"be one of {', '.join(ATTESTATION_FORMATS)}"
     version = p.device_version
     yield "device_version", len(version) == 3 and 0 <= min(version) <= max(version) <= 255, "be three bytes"
     yield "algorithms", not p.u2f or "ES256" in p.algorithms, "have ES256, which U2F needs"
     only_es256 = p.algorithms == ("ES256",)
     yield "attestation", p.attestation != "fido-u2f" or only_es256, "not be fido-u2f with other than ES256"
+    yield from _attestation_rules(p)
     for name in p.algorithms:
         for key, least in (
             ("max_credential_id_length", LONGER_CREDENTIAL_IDS.get(name, 0)),
@@ -315,6 +344,27 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
     yield "pin_complexity_policy", p.ctap23 or not p.pin_complexity_policy, "be false without FIDO_2_3"
 
 
+def _attestation_rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
+    formats = [ATTESTATION_FORMATS[kind] for kind in (p.attestation, *p.further_attestations)]
+    yield "further_attestations", len(set(formats)) == len(formats), "each be of another format"
+    yield "further_attestations", "none" not in formats[1:], "not have none, which is always to be had"
+    yield "further_attestations", p.ctap23 or not p.further_attestations, "be empty without FIDO_2_3"
+    enables = "enableEnterpriseAttestation" in p.config_commands
+    yield "enterprise_attestation", enables == bool(p.enterprise_attestation), (
+        "be there if config_commands has enableEnterpriseAttestation, and only then"
+    )  # fmt: skip
+    vendor = VENDOR_FACILITATED in p.enterprise_attestation
+    yield "enterprise_rp_ids", vendor == bool(p.enterprise_rp_ids), (
+        "be there if enterprise_attestation has vendor-facilitated, and only then"
+    )  # fmt: skip
+    packed = "packed" in formats or not p.enterprise_attestation
+    yield "enterprise_attestation", packed, "be empty without packed attestation"
+    chained = p.enterprise_attestation or p.attestation_chain
+    yield "max_message_size", p.max_message_size >= CHAIN_MESSAGES or not chained, (
+        f"be at least {CHAIN_MESSAGES} with packed-chain or enterprise_attestation"
+    )  # fmt: skip
+
+
 def _of(kind: type) -> Callable[[Any], Any]:
     """The value itself if it is of exactly this type."""
     return lambda value: value if type(value) is kind else None
@@ -343,6 +393,8 @@ _CHOICES: dict[str, Sequence[Any]] = {
     "versions": VERSIONS,
     "extensions": EXTENSIONS,
     "algorithms": tuple(ALGORITHMS),
+    "further_attestations": tuple(ATTESTATION_FORMATS),
+    "enterprise_attestation": ENTERPRISE_ATTESTATIONS,
     "pin_uv_auth_protocols": PIN_UV_AUTH_PROTOCOLS,
     "config_commands": tuple(CONFIG_COMMANDS),
 }

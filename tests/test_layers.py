@@ -34,7 +34,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.store", "emulator.fido.attestation", "emulator.fido.session"],
     ["emulator.fido.state", "emulator.sqlite_store"],
     ["emulator.fido.ctap2.parameters", "emulator.fido.ctap2.verification"],
-    ["emulator.fido.ctap2.extensions"],
+    ["emulator.fido.ctap2.extensions", "emulator.fido.ctap2.statement"],
     ["emulator.fido.u2f", "emulator.fido.ctap2.*"],
     ["emulator.fido.authenticator"],
     ["emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],

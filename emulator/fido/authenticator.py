@@ -58,7 +58,7 @@ class Authenticator:
     """A key without its wire: CTAP2 messages and U2F APDUs in, answers out, gestures asked for in between.
 
     ``store`` is initialized if no authenticator has used it yet. ``random_bytes(n)`` is the only
-    randomness, ``now`` (seconds) the only time.
+    randomness, ``now`` (seconds) the only time. ``serial_number`` is what enterprise attestation tells.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Authenticator:
         store: CredentialStore,
         random_bytes: Callable[[int], bytes],
         now: float,
+        serial_number: str = "1",
     ) -> None:
         self.profile = profile
         session = Session(profile.pin_uv_auth_protocols, random_bytes, now)
@@ -76,7 +77,8 @@ class Authenticator:
             store=store,
             random_bytes=random_bytes,
             session=session,
-            attestation=Attestation.of_model(profile.aaguid),
+            attestation=Attestation.of_model(profile.aaguid, chained=profile.attestation_chain),
+            serial_number=serial_number,
         )
         self._commands = _commands_of(profile)
         if store.master_secret is None:

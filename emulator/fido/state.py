@@ -40,6 +40,7 @@ class AuthenticatorState:
     random_bytes: Callable[[int], bytes]
     session: Session
     attestation: Attestation
+    serial_number: str
 
     @property
     def master_secret(self) -> bytes:

@@ -18,6 +18,15 @@ client_pin = true
 """
 
 
+ENTERPRISE = (
+    GOOD
+    + """
+config_commands = ["enableEnterpriseAttestation"]
+enterprise_attestation = ["platform-managed"]
+"""
+)
+
+
 @pytest.fixture
 def load(tmp_path: Path):
     def load(text: str) -> Profile:
@@ -99,6 +108,28 @@ def test_a_file_that_is_not_there_or_not_text_is_refused_by_name(tmp_path: Path)
         (GOOD + "algorithms = []", "algorithms must not be empty"),
         (GOOD.replace('"FIDO_2_0"', '"U2F_V2"') + 'algorithms = ["EdDSA"]', "algorithms must have ES256"),
         (GOOD + 'attestation = "basic"', "attestation must be one of packed, "),
+        (
+            GOOD.replace("2_1", "2_3") + 'further_attestations = ["packed-self"]',
+            "further_attestations must each be of another format",
+        ),
+        (
+            GOOD.replace("2_1", "2_3") + 'further_attestations = ["none"]',
+            "further_attestations must not have none, which is always to be had",
+        ),
+        (GOOD + 'further_attestations = ["fido-u2f"]', "further_attestations must be empty without FIDO_2_3"),
+        (
+            GOOD + 'enterprise_attestation = ["platform-managed"]',
+            "enterprise_attestation must be there if config_commands has enableEnterpriseAttestation",
+        ),
+        (
+            GOOD + 'config_commands = ["enableEnterpriseAttestation"]',
+            "enterprise_attestation must be there if config_commands has enableEnterpriseAttestation",
+        ),
+        (ENTERPRISE + 'enterprise_rp_ids = ["example.com"]', "enterprise_rp_ids must be there if "),
+        (ENTERPRISE.replace("platform-managed", "vendor-facilitated"), "enterprise_rp_ids must be there if "),
+        (ENTERPRISE + 'attestation = "none"', "enterprise_attestation must be empty without packed"),
+        (ENTERPRISE, "max_message_size must be at least 2048 with packed-chain or enterprise_attestation"),
+        (GOOD + 'attestation = "packed-chain"', "max_message_size must be at least 2048 with packed-chain"),
         (GOOD + 'attestation = "fido-u2f"\nalgorithms = ["EdDSA"]', "attestation must not be fido-u2f"),
         (GOOD + 'extensions = ["prf"]', "extensions must have some of credProtect, hmac-secret"),
         (GOOD.replace("[2]", "[]"), "pin_uv_auth_protocols must not be empty, client_pin being what it is"),

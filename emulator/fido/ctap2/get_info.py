@@ -34,6 +34,7 @@ MAX_RP_IDS_FOR_SET_MIN_PIN_LENGTH = 0x10
 PREFERRED_PLATFORM_UV_ATTEMPTS = 0x11
 UV_MODALITY = 0x12
 REMAINING_DISCOVERABLE_CREDENTIALS = 0x14
+ATTESTATION_FORMATS = 0x16
 UV_COUNT_SINCE_LAST_PIN_ENTRY = 0x17
 LONG_TOUCH_FOR_RESET = 0x18
 ENC_IDENTIFIER = 0x19
@@ -90,6 +91,8 @@ def options(state: AuthenticatorState) -> dict[str, bool]:
         given["uvBioEnroll"] = True
     if profile.uv_acfg:
         given["uvAcfg"] = True
+    if profile.enterprise_attestation:
+        given["ep"] = state.store.configuration.enterprise_attestation
     if profile.config_commands:
         given["authnrCfg"] = True
     if "toggleAlwaysUv" in profile.config_commands:
@@ -146,6 +149,8 @@ def _encrypted(state: AuthenticatorState, token: bytes, member: str, value: byte
 def _since_ctap22(state: AuthenticatorState) -> dict[int, Any]:
     profile, commands = state.profile, state.profile.config_commands
     info: dict[int, Any] = {TRANSPORTS_FOR_RESET: list(profile.transports)}
+    if profile.attestation_formats:
+        info[ATTESTATION_FORMATS] = list(profile.attestation_formats)
     if profile.counts_uv:
         info[UV_COUNT_SINCE_LAST_PIN_ENTRY] = state.store.user_verification.uv_count
     if "enableLongTouchForReset" in commands:

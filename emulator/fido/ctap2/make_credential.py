@@ -9,10 +9,10 @@ from hashlib import sha256
 from typing import Any
 
 from emulator.fido import cose
-from emulator.fido.attestation import self_statement
 from emulator.fido.authdata import AttestedCredentialData, authenticator_data
 from emulator.fido.cose import Algorithm, PrivateKey
 from emulator.fido.credential import CRED_RANDOM_LENGTH, Credential, wrap
+from emulator.fido.ctap2 import statement
 from emulator.fido.ctap2.extensions import UV_OPTIONAL, UV_REQUIRED, CreationInput
 from emulator.fido.ctap2.parameters import (
     PUBLIC_KEY,
@@ -49,10 +49,12 @@ OPTIONS = 0x07
 PIN_UV_AUTH_PARAM = 0x08
 PIN_UV_AUTH_PROTOCOL = 0x09
 ENTERPRISE_ATTESTATION = 0x0A
+ATTESTATION_FORMATS_PREFERENCE = 0x0B
 
 FMT = 0x01
 AUTH_DATA = 0x02
 ATT_STMT = 0x03
+EP_ATT = 0x04
 LARGE_BLOB_KEY = 0x05
 
 CREDENTIAL_ID_LENGTH = 32
@@ -75,6 +77,7 @@ class Request:
     extensions: Mapping[Any, Any]
     options: Options
     enterprise_attestation: int | None
+    attestation_formats_preference: tuple[str, ...]
 
     @classmethod
     def parse(cls, data: Any) -> Request:
@@ -103,6 +106,9 @@ class Request:
             extensions=optional(data, EXTENSIONS, dict) or {},
             options=options,
             enterprise_attestation=optional(data, ENTERPRISE_ATTESTATION, int),
+            attestation_formats_preference=tuple(
+                typed(item, str) for item in optional(data, ATTESTATION_FORMATS_PREFERENCE, list) or ()
+            ),
         )
 
 
@@ -117,7 +123,7 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     claim = require_always_uv(state, claim)  # Step 6
     request = replace(request, claim=claim)
     _refuse_without_verification(state, request)  # Steps 7 and 8
-    _refuse_enterprise_attestation(state, request)  # Step 9
+    statement.check_enterprise(state, request.enterprise_attestation)  # Step 9
     discoverable = request.options.rk is True
     extensions = CreationInput.parse(request.extensions, state.profile.extensions, discoverable=discoverable)
     evidence = yield from verify_user(state, claim, now)  # Steps 10 and 11
@@ -180,12 +186,6 @@ def _refuse_without_verification(state: AuthenticatorState, request: Request) ->
     raise CtapError(CtapStatus.PUAT_REQUIRED if pin_is_set else CtapStatus.OPERATION_DENIED)
 
 
-def _refuse_enterprise_attestation(state: AuthenticatorState, request: Request) -> None:
-    """Step 9.1: no profile is capable of it; before CTAP 2.1 the parameter is not known."""
-    if request.enterprise_attestation is not None and state.profile.ctap21:
-        raise CtapError(CtapStatus.INVALID_PARAMETER)
-
-
 def _check_exclude_list(
     state: AuthenticatorState, request: Request, evidence: Evidence
 ) -> Generator[Gesture, Given, None]:
@@ -246,31 +246,27 @@ def _attest(
     evidence: Evidence,
     outputs: dict[str, Any],
 ) -> dict[int, Any]:
-    profile, client_data_hash, cose_key = state.profile, request.claim.client_data_hash, key.cose_key()
-    u2f = profile.attestation == "fido-u2f"
+    profile, client_data_hash = state.profile, request.claim.client_data_hash
+    choice = statement.choose(
+        profile,
+        rp_id=request.claim.rp_id,
+        asked=request.enterprise_attestation,
+        preference=request.attestation_formats_preference,
+        algorithm=key.algorithm,
+    )
     auth_data = authenticator_data(
         request.rp_id_hash,
         state.flags(up=True, uv=evidence.uv),
         state.store.sign_count,
         AttestedCredentialData(
-            aaguid=ZERO_AAGUID if u2f else profile.aaguid,  # WebAuthn Level 3 §8.6
+            aaguid=ZERO_AAGUID if choice.fmt == "fido-u2f" else profile.aaguid,  # WebAuthn Level 3 §8.6
             credential_id=credential.credential_id,
-            cose_key=cose_key,
+            cose_key=key.cose_key(),
         ),
         outputs,
     )
-    match profile.attestation:
-        case "packed":
-            fmt, statement = "packed", state.attestation.packed_statement(auth_data, client_data_hash)
-        case "packed-self":
-            fmt, statement = "packed", self_statement(auth_data, client_data_hash, key)
-        case "fido-u2f":
-            fmt, statement = (
-                "fido-u2f",
-                state.attestation.u2f_statement(
-                    request.rp_id_hash, client_data_hash, credential.credential_id, cose_key
-                ),
-            )
-        case _:
-            fmt, statement = "none", {}
-    return {FMT: fmt, AUTH_DATA: auth_data, ATT_STMT: statement}
+    att_stmt = statement.make(
+        state, choice, credential=credential, key=key, auth_data=auth_data, client_data_hash=client_data_hash
+    )
+    response: dict[int, Any] = {FMT: choice.fmt, AUTH_DATA: auth_data, ATT_STMT: att_stmt}
+    return response | {EP_ATT: True} if choice.identifies_key else response
