@@ -49,8 +49,7 @@ class Attendant:
 
     def say(self, text: str) -> None:
         """Say it at once, in a line of its own."""
-        fresh = "\r\x1b[2K" if os.isatty(self._terminal) else ""  # over a progress display
-        os.write(self._terminal, f"{fresh}▶ {text}\n".encode())
+        os.write(self._terminal, f"{self._line(text)}\n".encode())
 
     def ask_soon(self, text: str) -> None:
         """Say ``text`` once, unless :meth:`ask_no_more` comes first."""
@@ -90,6 +89,10 @@ class Attendant:
         if self._ask_secretly is None:
             return None
         try:
-            return self._ask_secretly(question)
+            return self._ask_secretly(self._line(question))
         except EOFError:
             return None
+
+    def _line(self, text: str) -> str:
+        """``text`` on a line of its own, in the place of a progress display if there is one."""
+        return f"\r\x1b[2K▶ {text}" if os.isatty(self._terminal) else f"▶ {text}"

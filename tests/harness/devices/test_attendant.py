@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,20 +37,28 @@ def test_on_a_terminal_a_prompt_takes_the_place_of_a_progress_display() -> None:
     os.close(theirs)
 
 
-def test_the_pin_is_asked_for_once() -> None:
+@pytest.fixture
+def nowhere() -> Iterator[int]:
+    """A terminal that nobody looks at."""
+    terminal = os.open(os.devnull, os.O_WRONLY)
+    yield terminal
+    os.close(terminal)
+
+
+def test_the_pin_is_asked_for_once(nowhere: int) -> None:
     questions: list[str] = []
 
     def ask(question: str) -> str:
         questions.append(question)
         return "2580"
 
-    attendant = Attendant(2, pin_variable="PIN_OF_THE_TESTS", ask_secretly=ask)
+    attendant = Attendant(nowhere, pin_variable="PIN_OF_THE_TESTS", ask_secretly=ask)
     assert (attendant.pin("my key"), attendant.pin("my key")) == ("2580", "2580")
-    assert questions == ["PIN of my key: "]
+    assert questions == ["▶ PIN of my key: "]
 
 
-def test_a_refused_pin_is_not_said_again() -> None:
-    attendant = Attendant(2, pin_variable="PIN_OF_THE_TESTS", ask_secretly=lambda _: "2580")
+def test_a_refused_pin_is_not_said_again(nowhere: int) -> None:
+    attendant = Attendant(nowhere, pin_variable="PIN_OF_THE_TESTS", ask_secretly=lambda _: "2580")
     attendant.pin_was_refused()  # that was not ours
     assert attendant.pin("my key") == "2580"
     attendant.pin_was_refused()
@@ -63,7 +72,7 @@ def hangs_up(question: str) -> str:
 
 
 @pytest.mark.parametrize("ask", [None, hangs_up, lambda _: ""])
-def test_without_anybody_to_type_it_the_error_says_where_to_put_the_pin(ask: object) -> None:
-    attendant = Attendant(2, pin_variable="PIN_OF_THE_TESTS", ask_secretly=ask)  # type: ignore[arg-type]
+def test_without_anybody_to_type_it_the_error_says_where_to_put_the_pin(nowhere: int, ask: object) -> None:
+    attendant = Attendant(nowhere, pin_variable="PIN_OF_THE_TESTS", ask_secretly=ask)  # type: ignore[arg-type]
     with pytest.raises(DeviceError, match=r"put it in the environment variable PIN_OF_THE_TESTS$"):
         attendant.pin("my key")
