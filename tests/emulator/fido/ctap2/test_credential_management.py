@@ -27,9 +27,7 @@ MANAGED = replace(
     extensions=("credProtect", "hmac-secret", "credBlob", "largeBlobKey", "thirdPartyPayment"),
     max_large_blob_array=1024,
 )
-PREVIEW = replace(
-    CTAP21, credential_management_preview=True, versions=("U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1")
-)
+PREVIEW = replace(CTAP21, credential_management=False)
 PROTOCOLS = {1: PinProtocolV1(), 2: PinProtocolV2()}
 MC, CM, PCMR = 0x01, 0x04, 0x40
 METADATA, RPS, NEXT_RP, CREDENTIALS, NEXT_CREDENTIAL, DELETE, UPDATE = range(1, 8)
