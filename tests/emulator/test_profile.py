@@ -67,7 +67,7 @@ def test_a_file_is_a_profile_named_after_it(load) -> None:
 
 def test_an_unknown_profile_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(
-        ProfileError, match=r"^unknown profile 'yubikey'; known: ctap20, ctap21, .*u2f-only"
+        ProfileError, match=r"^unknown profile 'yubikey'; known: biometric, ctap20, .*u2f-only"
     ) as e:
         Profile.load("yubikey")
     assert "\n" not in str(e.value)
