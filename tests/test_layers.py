@@ -37,7 +37,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.fido.ctap2.extensions", "emulator.fido.ctap2.statement"],
     ["emulator.fido.u2f", "emulator.fido.ctap2.*"],
     ["emulator.fido.authenticator"],
-    ["emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],
+    ["emulator.metadata", "emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],
     ["emulator.faults"],
     ["emulator.transports.port", "emulator.transports.descriptor"],
     ["emulator.transports.hidraw"],
