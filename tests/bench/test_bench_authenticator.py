@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -18,8 +19,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from emulator.fido import cbor
+from emulator.fido import cbor, cose
 from emulator.fido.authenticator import Authenticator
+from emulator.fido.cose import Algorithm
+from emulator.fido.credential import Credential
 from emulator.fido.gesture import Given
 from emulator.profile import Profile
 from emulator.store import MemoryStore
@@ -40,11 +43,16 @@ Send = Callable[[bytes], bytes]
 
 
 @pytest.fixture
-def authenticator() -> Authenticator:
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def authenticator(store: MemoryStore) -> Authenticator:
     """Without a certificate to sign with, as the floor has none either."""
-    profile = replace(Profile.load("ctap21"), attestation="packed-self")
+    profile = replace(Profile.load("ctap21"), attestation="packed-self", discoverable_credentials=100_000)
     stream = random.Random(0).randbytes  # noqa: S311  # to be reproducible
-    return Authenticator(profile, store=MemoryStore(), random_bytes=stream, now=NOW)
+    return Authenticator(profile, store=store, random_bytes=stream, now=NOW)
 
 
 @pytest.fixture
@@ -114,3 +122,39 @@ def test_get_assertion_with_a_key_to_load(
         return send(assertion)
 
     assert benchmark(ceremony)[0] == 0
+
+
+def fill(store: MemoryStore, count: int, rp_ids: int) -> None:
+    """Keep ``count`` more discoverable credentials, of example.com or spread over other relying parties."""
+    private_key = cose.generate(Algorithm.ES256, random.Random(0).randbytes).to_bytes()  # noqa: S311
+    for number in range(count):
+        rp_id = "example.com" if rp_ids == 1 else f"{number % rp_ids}.example"
+        credential = Credential(
+            credential_id=number.to_bytes(32, "big"),
+            private_key=private_key,
+            rp_id_hash=sha256(rp_id.encode()).digest(),
+            rp_id=rp_id,
+            user_id=number.to_bytes(4, "big"),
+            discoverable=True,
+        )
+        store.put(credential)
+
+
+@pytest.mark.benchmark(group="getAssertion of a passkey, by how many are stored")
+@pytest.mark.parametrize("count", [10, 10_000])
+def test_get_assertion_among_others(
+    benchmark: BenchmarkFixture, store: MemoryStore, send: Send, count: int
+) -> None:
+    assert send(b"\x01" + cbor.encode(cbor.decode(CREATION[1:]) | {7: {"rk": True}}))[0] == 0
+    fill(store, count - 1, rp_ids=max(2, count // 10))
+    assert benchmark(send, b"\x02" + cbor.encode({1: "example.com", 2: bytes(32)}))[0] == 0
+
+
+@pytest.mark.benchmark(group="getAssertion of a listed passkey, by how many its relying party has")
+@pytest.mark.parametrize("count", [10, 10_000])
+def test_get_assertion_of_one_listed(
+    benchmark: BenchmarkFixture, store: MemoryStore, send: Send, count: int
+) -> None:
+    fill(store, count, rp_ids=1)
+    descriptor = {"type": "public-key", "id": (count // 2).to_bytes(32, "big")}
+    assert benchmark(send, b"\x02" + cbor.encode({1: "example.com", 2: bytes(32), 3: [descriptor]}))[0] == 0
