@@ -143,6 +143,46 @@ def test_a_file_that_is_not_there_or_not_text_is_refused_by_name(tmp_path: Path)
             "make_cred_uv_not_rqd must be false unless the key has FIDO_2_1 and client_pin or built_in_uv",
         ),
         (
+            GOOD + 'config_commands = ["vendorPrototype"]',
+            "config_commands must have some of enableEnterprise",
+        ),
+        (
+            GOOD.replace("client_pin = true", 'config_commands = ["toggleAlwaysUv"]'),
+            "config_commands must be empty unless the key has FIDO_2_1 and client_pin or built_in_uv",
+        ),
+        (
+            GOOD + 'config_commands = ["enableLongTouchForReset"]',
+            "config_commands must not have enableLongTouchForReset without FIDO_2_3",
+        ),
+        (
+            GOOD.replace("client_pin", "built_in_uv") + 'config_commands = ["setMinPINLength"]',
+            "config_commands must not have setMinPINLength without client_pin",
+        ),
+        (GOOD + "always_uv = true", "config_commands must have toggleAlwaysUv, always_uv being true"),
+        (
+            GOOD + "max_rp_ids_for_min_pin_length = 1",
+            "max_rp_ids_for_min_pin_length must not be there unless config_commands has setMinPINLength",
+        ),
+        (
+            GOOD + 'config_commands = ["setMinPINLength"]\npin_complexity_policy = true',
+            "pin_complexity_policy must be false without FIDO_2_3",
+        ),
+        (GOOD + "fingerprints = 1", "fingerprints must be 0 unless the key has client_pin and built_in_uv"),
+        (
+            GOOD + "built_in_uv = true\nfingerprints = 1\nbio_enrollment_preview = true",
+            "bio_enrollment_preview must be false unless the key has FIDO_2_1_PRE and fingerprints",
+        ),
+        (GOOD + "uv_bio_enroll = true", "uv_bio_enroll must be false without fingerprints"),
+        (
+            GOOD + "uv_acfg = true",
+            "uv_acfg must be false unless the key has built_in_uv and config_commands",
+        ),
+        (
+            GOOD + 'extensions = ["hmac-secret", "hmac-secret-mc"]',
+            "extensions must not have hmac-secret-mc w",
+        ),
+        (GOOD + 'extensions = ["minPinLength"]', "extensions must not have minPinLength without what"),
+        (
             'title = "A key"\nversions = ["U2F_V2"]\nbuilt_in_uv = true',
             "built_in_uv must not be there for a key that speaks only U2F",
         ),
