@@ -116,6 +116,7 @@ class KeyRing:
             random_bytes=self.random_bytes if seed is None else RandomStream(seed),
             store=store,
             now=clock(),
+            serial_number=serial_number,
             observer=log,
         )
         if self.pin is not None:

@@ -127,6 +127,7 @@ class SecurityKey:
     command waits for each gesture as long as the profile's ``touch_timeout``. An exception of the
     authenticator is our own bug: the command ends in CTAP OTHER or SW 6F00, the key goes on, and ``on_error``
     hears of it (by default a log does). ``observer`` hears of every request, its waits and its answer.
+    ``serial_number`` is what enterprise attestation tells.
     ``authenticator`` replaces the one made from ``profile``.
     """
 
@@ -140,6 +141,7 @@ class SecurityKey:
         touch: GesturePolicy = "always",
         uv: GesturePolicy = "always",
         now: float = 0.0,
+        serial_number: str = "1",
         on_error: Callable[[Exception], None] | None = None,
         observer: Observer | None = None,
         authenticator: Commands | None = None,
@@ -152,6 +154,7 @@ class SecurityKey:
             store=MemoryStore() if store is None else store,
             random_bytes=_randomness(seed, random_bytes),
             now=now,
+            serial_number=serial_number,
         )
         self._on_error = on_error or _log_error
         self._observer = observer or _NobodyListens()

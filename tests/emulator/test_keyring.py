@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from fido2.ctap import CtapError
-from fido2.ctap2 import ClientPin, Ctap2
+from fido2.ctap2 import ClientPin, Config, Ctap2
 from fido2.hid import CtapHidDevice
 
 from emulator.exchange import Asked, Exchange
@@ -100,6 +101,31 @@ def test_seed_makes_the_same_keys_each_different(device_at: Client) -> None:
     assert first[0] != first[1]
     with plugged_in(seed="s") as (alone,):
         assert alone.identity.serial_number == first[0][0]
+
+
+def test_enterprise_attestation_tells_each_key_s_serial_number(device_at: Client) -> None:
+    with plugged_in(profile="enterprise", count=2, pin="314159") as robots:
+        for robot in robots:
+            with device_at(port_of(robot)) as device:
+                certificate = x509.load_der_x509_certificate(enterprise_attested(Ctap2(device))["x5c"][0])
+            assert f"number {robot.identity.serial_number}" in certificate.subject.rfc4514_string()
+
+
+def enterprise_attested(ctap2: Ctap2) -> Mapping[str, Any]:
+    """The attestation statement of a key that has been told to tell which it is."""
+    client, permission = ClientPin(ctap2), ClientPin.PERMISSION
+    token = client.get_pin_token("314159", permission.AUTHENTICATOR_CFG)
+    Config(ctap2, client.protocol, token).enable_enterprise_attestation()
+    token = client.get_pin_token("314159", permission.MAKE_CREDENTIAL, "example.com")
+    return ctap2.make_credential(
+        bytes(32),
+        {"id": "example.com"},
+        {"id": b"alice"},
+        ES256,
+        pin_uv_param=client.protocol.authenticate(token, bytes(32)),
+        pin_uv_protocol=client.protocol.VERSION,
+        enterprise_attestation=1,
+    ).att_stmt
 
 
 def test_store_remembers_serial_number_and_credentials_of_each_key(device_at: Client, tmp_path: Path) -> None:
