@@ -132,11 +132,14 @@ def set_min_pin_length(state: AuthenticatorState, policy: PinPolicy) -> None:
         raise CtapError(CtapStatus.KEY_STORE_FULL)
     too_short = before.pin_hash is not None and before.pin_length < length
     force_pin_change = policy.force_pin_change or too_short
+    settings: dict[str, Any] = {}
     if policy.rp_ids is not None:
-        _configure(state, min_pin_length_rp_ids=policy.rp_ids)
+        settings["min_pin_length_rp_ids"] = policy.rp_ids
     if policy.pin_complexity_policy and not state.pin_complexity_policy:
         force_pin_change |= before.pin_hash is not None  # its hash does not say how complex it is
-        _configure(state, pin_complexity_policy=True)
+        settings["pin_complexity_policy"] = True
+    if settings:
+        _configure(state, **settings)
     if force_pin_change:
         state.session.token = None
     state.store.set_user_verification(

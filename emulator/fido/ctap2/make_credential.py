@@ -121,7 +121,8 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     check_uv_option(state, claim)  # Step 5.3
     _check_options(state, request)  # Steps 5.4 to 5.7
     claim = require_always_uv(state, claim)  # Step 6
-    request = replace(request, claim=claim)
+    if claim is not request.claim:
+        request = replace(request, claim=claim)
     _refuse_without_verification(state, request)  # Steps 7 and 8
     statement.check_enterprise(state, request.enterprise_attestation)  # Step 9
     discoverable = request.options.rk is True
