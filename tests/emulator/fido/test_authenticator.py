@@ -360,7 +360,7 @@ apdus = st.binary(max_size=150) | st.builds(lambda i, d: bytes((0, i)) + d, st.i
 @st.composite
 def requests(draw: st.DrawFn, key: Any) -> bytes:
     """A request that would do, with some of its members replaced, removed or unheard of."""
-    code = draw(st.sampled_from([0x01, 0x02, 0x06]))
+    code = draw(st.sampled_from([0x01, 0x02, 0x06, 0x0A, 0x0C]))
     public_key = PinProtocolTwo(random.Random(0).randbytes).public_key()  # noqa: S311
     base: dict = {
         0x01: key.creation(rk=True, extensions={"credProtect": 2, "hmac-secret": True}),
@@ -374,6 +374,13 @@ def requests(draw: st.DrawFn, key: Any) -> bytes:
             6: bytes(32),
             9: 3,
         },
+        0x0A: {
+            1: draw(st.integers(1, 8)),
+            2: {1: bytes(32), 2: {"id": bytes(32), "type": "public-key"}, 3: {"id": b"alice"}},
+            3: 2,
+            4: bytes(32),
+        },
+        0x0C: {2: bytes(17), 3: draw(st.sampled_from([0, 17])), 4: 34},
     }[code]
     changes = draw(st.dictionaries(st.integers(1, 12), values | st.just("remove"), max_size=3))
     changed = {number: value for number, value in (base | changes).items() if value != "remove"}

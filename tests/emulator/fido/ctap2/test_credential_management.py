@@ -242,7 +242,7 @@ def test_a_credential_of_a_type_we_do_not_know_is_not_found_by_6_8_5(filled) -> 
 
 
 def test_a_token_without_the_permission_is_refused_by_6_8(filled) -> None:
-    asked = request(filled.token(MC), METADATA)
+    asked = request(filled.token(MC), CREDENTIALS, {1: rp_hash()})  # bound to the right relying party
     assert filled.command(COMMAND, asked)[0] == CtapStatus.PIN_AUTH_INVALID
 
 
@@ -306,6 +306,14 @@ def begin(key) -> None:
 def test_any_other_command_ends_an_enumeration_by_6(filled, code: int, parameters) -> None:
     begin(filled)
     filled.command(code, parameters)
+    assert filled.command(COMMAND, {1: NEXT_RP})[0] == CtapStatus.NOT_ALLOWED
+
+
+def test_relying_parties_do_not_go_on_as_credentials_nor_the_other_way_by_6_8(filled) -> None:
+    begin(filled)
+    assert filled.command(COMMAND, {1: NEXT_CREDENTIAL})[0] == CtapStatus.NOT_ALLOWED
+    asked = request(filled.token(CM, None), CREDENTIALS, {1: rp_hash()})
+    assert filled.command(COMMAND, asked)[0] == CtapStatus.SUCCESS
     assert filled.command(COMMAND, {1: NEXT_RP})[0] == CtapStatus.NOT_ALLOWED
 
 
@@ -399,6 +407,13 @@ def test_a_finger_gets_a_persistent_token_too(make_key) -> None:
     key.made(rk=True, uv=True)
     token = ClientPin(Ctap2(key)).get_uv_token(ClientPin.PERMISSION(PCMR))
     assert key.command(COMMAND, request(token, METADATA))[1] == {1: 1, 2: 99}
+
+
+def test_a_key_without_persistent_tokens_takes_none_from_its_store(make_key) -> None:
+    key = make_key("ctap21")
+    key.store.set_persistent_token(bytes(32))
+    assert key.command(COMMAND, request(bytes(32), METADATA))[0] == CtapStatus.PIN_AUTH_INVALID
+    assert {0x19, 0x1E}.isdisjoint(key.command(0x04)[1])
 
 
 def test_a_store_from_before_gets_a_persistent_token_when_asked(key) -> None:
