@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from emulator.exchange import Asked, Exchange
-from emulator.fido.gesture import Gesture
+from emulator.fido.gesture import LONG_TOUCH_TIME, Gesture
 from emulator.keyring import KeyRing, KeyRingError
 from emulator.profile import Profile, ProfileError, profile_names
 from emulator.sqlite_store import StoreError
@@ -29,9 +29,14 @@ from emulator.transports.udp import ANSWER_PORT, DEVICE_PORT
 PROMPT = "prompt"
 PASSPHRASE_VARIABLE = "KEYRIG_STORE_PASSPHRASE"  # noqa: S105  # its name, not itself
 
-_WORDS = {
+# By the option that may say prompt: the gestures it is for, and how each is asked for.
+_TOUCHES = {
     Gesture.PRESENCE: "press Enter to touch the key",
+    Gesture.LONG_TOUCH: f"press Enter to hold the key for {LONG_TOUCH_TIME:g} s",
+}
+_VERIFICATIONS = {
     Gesture.VERIFICATION: "press Enter to be verified, or n and Enter to be refused",
+    Gesture.SAMPLE: "press Enter to put the finger on the sensor, or n and Enter to do it badly",
 }
 
 
@@ -135,13 +140,13 @@ def emulate(
             answer_port=answer_port or None,
             **more,
         )
-        asks = {Gesture.PRESENCE: touch == PROMPT, Gesture.VERIFICATION: uv == PROMPT}
-        _serve(key_ring, control, {gesture for gesture, asked in asks.items() if asked})
+        asks = (_TOUCHES if touch == PROMPT else {}) | (_VERIFICATIONS if uv == PROMPT else {})
+        _serve(key_ring, control, asks)
     except (ProfileError, KeyRingError, PortError, StoreError) as error:
         raise Misuse(str(error)) from None
 
 
-def _serve(key_ring: KeyRing, control: int | None, asks: set[Gesture]) -> None:
+def _serve(key_ring: KeyRing, control: int | None, asks: dict[Gesture, str]) -> None:
     """Keep the keys plugged in until a signal, and say what becomes of them."""
     with _stop_at_signals() as stop, ExitStack() as stack:
         terminal = Terminal(stop, asks=asks, several=key_ring.count > 1)
@@ -159,9 +164,9 @@ def _serve(key_ring: KeyRing, control: int | None, asks: set[Gesture]) -> None:
 
 
 class Terminal:
-    """Shows what the keys do, and asks the person before it for the gestures ``asks``."""
+    """Shows what the keys do, and asks the person before it for gestures, in the words of ``asks``."""
 
-    def __init__(self, stop: threading.Event, *, asks: set[Gesture], several: bool) -> None:
+    def __init__(self, stop: threading.Event, *, asks: dict[Gesture, str], several: bool) -> None:
         self._stop = stop
         self._asks = asks
         self._several = several
@@ -186,7 +191,7 @@ class Terminal:
         if gesture in self._asks:
             self._asked.append(number)
             whom = f"{asked.command} for {asked.rp}" if asked.rp else asked.command
-            self.say(f"{self._whose(number)}{whom}: {_WORDS[gesture]}")
+            self.say(f"{self._whose(number)}{whom}: {self._asks[gesture]}")
 
     def obey(self, robots: Sequence[Robot]) -> None:
         """Turn lines of standard input into gestures, for the key that asked last and still waits."""
@@ -201,7 +206,9 @@ class Terminal:
             match robot.status().waiting:
                 case (_, Gesture.PRESENCE):
                     robot.touch()
-                case (_, Gesture.VERIFICATION):
+                case (_, Gesture.LONG_TOUCH):
+                    robot.press(2 * LONG_TOUCH_TIME)
+                case (_, Gesture.VERIFICATION | Gesture.SAMPLE):
                     robot.verify(accepted)
                 case _:
                     continue

@@ -27,6 +27,9 @@ from emulator.transports.uhid import MAX_MESSAGE_SIZE, UhidPort
 
 Transport: TypeAlias = Literal["uhid", "gadget", "udp"]
 
+PACKET_TIMEOUT = 2.0
+"""Seconds that a client may pause within a message; a real key has less patience, a busy machine needs it."""
+
 MAX_PIN_BYTES = 63
 PIN_HASH_LENGTH = 16
 
@@ -118,6 +121,7 @@ class KeyRing:
             now=clock(),
             serial_number=serial_number,
             observer=log,
+            packet_timeout=PACKET_TIMEOUT,
         )
         if self.pin is not None:
             _set_initial_pin(store, self.pin)

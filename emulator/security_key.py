@@ -9,7 +9,15 @@ from typing import Literal, Protocol, TypeAlias
 
 from emulator.fido.apdu import response_apdu
 from emulator.fido.authenticator import Authenticator
-from emulator.fido.ctaphid import Capability, CtapHid, CtapHidCommand, Interruption, KeepaliveStatus, Request
+from emulator.fido.ctaphid import (
+    PACKET_TIMEOUT,
+    Capability,
+    CtapHid,
+    CtapHidCommand,
+    Interruption,
+    KeepaliveStatus,
+    Request,
+)
 from emulator.fido.gesture import LONG_TOUCH_TIME, Command, Gesture, Given, SampleStatus, Within
 from emulator.fido.status import CtapError, CtapStatus, StatusWord
 from emulator.profile import Profile
@@ -128,7 +136,8 @@ class SecurityKey:
     authenticator is our own bug: the command ends in CTAP OTHER or SW 6F00, the key goes on, and ``on_error``
     hears of it (by default a log does). ``observer`` hears of every request, its waits and its answer.
     ``serial_number`` is what enterprise attestation tells.
-    ``authenticator`` replaces the one made from ``profile``.
+    A platform may pause for ``packet_timeout`` within a message. ``authenticator`` replaces the one made
+    from ``profile``.
     """
 
     def __init__(
@@ -144,6 +153,7 @@ class SecurityKey:
         serial_number: str = "1",
         on_error: Callable[[Exception], None] | None = None,
         observer: Observer | None = None,
+        packet_timeout: float = PACKET_TIMEOUT,
         authenticator: Commands | None = None,
     ) -> None:
         self.profile = Profile.load(profile) if isinstance(profile, str) else profile
@@ -159,7 +169,9 @@ class SecurityKey:
         self._on_error = on_error or _log_error
         self._observer = observer or _NobodyListens()
         self._hid = CtapHid(
-            capabilities=_capabilities(self.profile), device_version=self.profile.device_version
+            capabilities=_capabilities(self.profile),
+            device_version=self.profile.device_version,
+            packet_timeout=packet_timeout,
         )
         self._forget()
 

@@ -216,8 +216,15 @@ class CtapHid:
     in :meth:`next_timer`, to be fired with :meth:`handle_timer`.
     """
 
-    def __init__(self, *, capabilities: Capability, device_version: tuple[int, ...] = (0, 0, 0)) -> None:
+    def __init__(
+        self,
+        *,
+        capabilities: Capability,
+        device_version: tuple[int, ...] = (0, 0, 0),
+        packet_timeout: float = PACKET_TIMEOUT,
+    ) -> None:
         self._capabilities = capabilities
+        self._packet_timeout = packet_timeout
         major, minor, build = device_version
         self._device_version = bytes((major, minor, build))
         self._last_cid = RESERVED_CID
@@ -347,7 +354,7 @@ class CtapHid:
             length=packet.length,
             data=bytearray(packet.data),
             next_sequence=0,
-            deadline=now + PACKET_TIMEOUT,
+            deadline=now + self._packet_timeout,
         )
         return None
 
@@ -377,7 +384,7 @@ class CtapHid:
             return None
         state.data += packet.data
         state.next_sequence += 1
-        state.deadline = now + PACKET_TIMEOUT
+        state.deadline = now + self._packet_timeout
         if len(state.data) < state.length:
             return None
         self._state = _Idle()

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from emulator.fido.gesture import SampleStatus
 from emulator.transports.port import PortError
 from emulator.transports.robot import Robot, RobotError
 
@@ -31,6 +32,7 @@ TIMEOUT = 10.0
 VERBS = (
     '{"touch": "now" | "press" | "release" | "always" | "never" | {"hold": SECONDS} | {"after": SECONDS}}',
     '{"uv": "accept" | "refuse" | "always" | "never" | "refused" | {"after": SECONDS}}',
+    '{"sample": "GOOD" | "TOO_LEFT" | "POOR_QUALITY" | …}',
     '{"power": "on" | "off" | "replug"}',
     '{"state": {"save": NAME} | {"restore": NAME}}',
     '{"clock": {"advance": SECONDS}}',
@@ -201,6 +203,8 @@ def perform(robot: Robot, verb: Any) -> None:
             robot.verify(accepted=False)
         case {"uv": ("always" | "never" | "refused") as habit} | {"uv": {"after": float() | int() as habit}}:
             robot.set_uv(habit)
+        case {"sample": str() as status} if status in SampleStatus.__members__:
+            robot.sample(SampleStatus[status])
         case {"power": "on"}:
             robot.power_on()
         case {"power": "off"}:

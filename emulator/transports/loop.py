@@ -60,6 +60,7 @@ class KeyLoop:
         self._plug = plug
         self._clock = clock
         self._attend = attend or _look_away
+        self._now = clock()
         self._port: PacketPort | None = None
         self._reader: threading.Thread | None = None
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -97,14 +98,14 @@ class KeyLoop:
     def call(self, act: Act[T]) -> T:
         """Run ``act(key, now)`` in the thread that owns the key; its result, or its exception."""
         if threading.current_thread() is self._owner:
-            return act(self._key, self._clock())
+            return act(self._key, self._tell_time())
         if not self._owner.is_alive():
             raise RuntimeError("the key's loop is not running")
         future: Future[T] = Future()
 
         def run() -> None:
             try:
-                future.set_result(act(self._key, self._clock()))
+                future.set_result(act(self._key, self._tell_time()))
             except Exception as error:
                 future.set_exception(error)
 
@@ -125,7 +126,7 @@ class KeyLoop:
     def _open(self) -> None:
         port = self._port = self._plug()
         self._reader = threading.Thread(target=self._read, args=(port,), name="reader", daemon=True)
-        self._key.power_cycle(self._clock())
+        self._key.power_cycle(self._tell_time())
         self._reader.start()
 
     def _close(self, key: SecurityKey, now: float) -> None:
@@ -140,13 +141,20 @@ class KeyLoop:
         try:
             while (packet := port.read()) is not None:
                 if self._inbox.qsize() < MAX_WAITING:
-                    self._inbox.put(partial(self._receive, port, packet))
+                    self._inbox.put(partial(self._receive, port, packet, self._clock()))
         except OSError as error:
             _log.error("%s cannot be read any more: %s", port.name, error.strerror)
 
-    def _receive(self, port: PacketPort, packet: bytes) -> None:
+    def _receive(self, port: PacketPort, packet: bytes, arrived: float) -> None:
+        """Hand it over as of its arrival: that we are slow does not count against the platform."""
         if port is self._port:
-            self._key.receive(packet, self._clock())
+            self._now = max(arrived, self._now)
+            self._key.receive(packet, self._now)
+
+    def _tell_time(self) -> float:
+        """The time for the key, which never goes back."""
+        self._now = max(self._clock(), self._now)
+        return self._now
 
     def _run(self) -> None:
         while True:
@@ -155,13 +163,13 @@ class KeyLoop:
                     return
                 self._serve(happening)
             except queue.Empty:
-                self._serve(lambda: self._key.handle_timer(self._clock()))
+                self._serve(lambda: self._key.handle_timer(self._tell_time()))
 
     def _serve(self, happening: Callable[[], None]) -> None:
         """Let it happen, let the person act, and send what the key has to say."""
         try:
             happening()
-            self._attend(self._key, self._clock())
+            self._attend(self._key, self._now)
             previous = b""
             for packet in self._key.packets_to_send():
                 if self._port is not None and not (packet == previous and _is_keepalive(packet)):

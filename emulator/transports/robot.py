@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Literal, TypeAlias
 
 from emulator.exchange import Asked, Exchange, ExchangeLog
-from emulator.fido.gesture import Gesture
+from emulator.fido.gesture import Gesture, SampleStatus
 from emulator.security_key import GesturePolicy, SecurityKey
 from emulator.store import CredentialStore, Snapshot
 from emulator.transports.loop import KeyClock, KeyLoop
@@ -44,6 +44,14 @@ class Status:
     saved: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Press:
+    """A finger on the key, from when and at most until when."""
+
+    since: float
+    until: float
+
+
 class Robot:
     """Runs ``key`` on the ports that ``plug`` opens, and does to it what it is told.
 
@@ -68,7 +76,7 @@ class Robot:
         self._log = log
         self._clock = clock
         self._saved: dict[str, Snapshot] = {}
-        self._pressed_until: float | None = None
+        self._pressed: _Press | None = None
         self._adopt(key, touch, uv)
 
     def start(self) -> None:
@@ -107,9 +115,12 @@ class Robot:
         self._loop.call(lambda key, now: key.touch(now))
 
     def press(self, seconds: float = math.inf) -> None:
-        """Put a finger down and leave it: good for one request, waiting or to come, until it is lifted."""
-        until = _positive("press", seconds)
-        self._loop.call(lambda key, now: self._press(now + until))
+        """Put a finger down and leave it: good for one request, waiting or to come, until it is lifted.
+
+        Where a long touch is asked for, it must stay as long as that.
+        """
+        lasts = _positive("press", seconds)
+        self._loop.call(lambda key, now: self._press(_Press(since=now, until=now + lasts)))
 
     def release(self) -> None:
         """Lift the finger."""
@@ -122,8 +133,15 @@ class Robot:
     # Verification.
 
     def verify(self, accepted: bool = True) -> None:
-        """Have the user verified now, or tried in vain, for a command that waits for it."""
+        """Have the user verified now, or tried in vain, for a command that waits for it.
+
+        Of a finger that is being enrolled it is a sample, good or poor.
+        """
         self._loop.call(lambda key, now: key.verify(now, accepted))
+
+    def sample(self, status: SampleStatus) -> None:
+        """Put a finger that is being enrolled on the sensor, which finds this of it."""
+        self._loop.call(lambda key, now: key.sample(now, status))
 
     def set_uv(self, habit: UvHabit) -> None:
         """From now on let the user be verified always, refused always, only when told, or after seconds."""
@@ -190,8 +208,8 @@ class Robot:
             raise RobotError(str(error)) from error
         self._touch, self._uv = touch, uv
 
-    def _press(self, until: float | None) -> None:
-        self._pressed_until = until
+    def _press(self, press: _Press | None) -> None:
+        self._pressed = press
 
     def _restore(self, key: SecurityKey, snapshot: Snapshot, now: float) -> None:
         key.power_cycle(now)
@@ -199,13 +217,16 @@ class Robot:
 
     def _attend(self, key: SecurityKey, now: float) -> None:
         """Do what habit or a finger left on the key makes of the state it is in."""
-        if self._pressed_until is not None and now >= self._pressed_until:
-            self._pressed_until = None
-        while self._uv == "refused" and key.awaited(now) is Gesture.VERIFICATION:
+        while self._uv == "refused" and key.awaited(now) in (Gesture.VERIFICATION, Gesture.SAMPLE):
             key.verify(now, accepted=False)
-        if self._pressed_until is not None and key.awaited(now) is Gesture.PRESENCE:
-            self._pressed_until = None
-            key.touch(now)
+        press, awaited = self._pressed, key.awaited(now)
+        if press is None:
+            return
+        if awaited in (Gesture.PRESENCE, Gesture.LONG_TOUCH):
+            key.touch(now, held=now - press.since)
+        served = awaited is Gesture.PRESENCE or key.awaited(now) is not awaited
+        if served or now >= press.until:
+            self._pressed = None
 
 
 def _policy(habit: TouchHabit | UvHabit) -> GesturePolicy:

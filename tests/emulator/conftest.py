@@ -75,10 +75,17 @@ def robots() -> Iterator[Callable[..., UdpRobot]]:
     """Starts a robot with a key of its own on a free port; all are stopped in the end."""
     started: list[UdpRobot] = []
 
-    def start(profile: str = "ctap21", **more: Any) -> UdpRobot:
+    def start(profile: str = "ctap21", *, authenticator: Any = None, **more: Any) -> UdpRobot:
         clock, store = KeyClock(), MemoryStore()
         log = ExchangeLog(clock)
-        key = SecurityKey(profile, random_bytes=os.urandom, store=store, observer=log, now=clock())
+        key = SecurityKey(
+            profile,
+            random_bytes=os.urandom,
+            store=store,
+            observer=log,
+            now=clock(),
+            authenticator=authenticator,
+        )
         identity = UsbIdentity(serial_number="42")
         robot = UdpRobot(
             key, lambda: robot.plug(), identity=identity, store=store, log=log, clock=clock, **more

@@ -237,7 +237,7 @@ def test_nobody_reading_its_output_ends_it(running: Callable[..., Running], devi
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--profile", "nope"], "unknown profile 'nope'; known: ctap20,"),
+        (["--profile", "nope"], "unknown profile 'nope'; known: "),
         (["--profile", "u2f-only", "--pin", "123456"], "profile u2f-only has no PIN"),
         (["--pin", "123"], "at least 4 characters"),
         (["--store", "/nowhere/keys.db"], "/nowhere/keys.db: No such file or directory"),

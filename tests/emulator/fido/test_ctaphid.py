@@ -273,6 +273,15 @@ def test_timers_are_the_half_received_message_and_the_lock() -> None:
     assert hid.next_timer() is None
 
 
+def test_patience_with_a_half_received_message_is_the_owners() -> None:
+    hid = CtapHid(capabilities=Capability.CBOR, packet_timeout=2.0)
+    cid = allocate(hid)
+    hid.receive(encode_message(cid, CtapHidCommand.PING, bytes(200))[0], 1.0)
+    assert hid.next_timer() == 3.0
+    hid.receive(encode_message(cid, CtapHidCommand.PING, bytes(200))[1], 2.5)
+    assert hid.next_timer() == 4.5
+
+
 cids = st.sampled_from([0, 1, 2, 3, BROADCAST_CID, 0xDEADBEEF])
 commands = st.sampled_from([*CtapHidCommand, 0x02, 0x7F])
 initialization_packets = st.builds(

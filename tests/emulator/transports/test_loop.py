@@ -17,6 +17,7 @@ from fido2.ctap1 import Ctap1
 from fido2.ctap2 import Ctap2
 from fido2.hid import CtapHidDevice
 
+from emulator.fido.ctaphid import BROADCAST_CID, PACKET_TIMEOUT, CtapHidCommand, encode_message
 from emulator.security_key import SecurityKey
 from emulator.transports.loop import MAX_WAITING, KeyClock, KeyLoop
 from emulator.transports.port import PortError
@@ -233,6 +234,33 @@ def test_packet_that_cannot_be_written_does_not_end_the_loop(caplog: pytest.LogC
             pass
     assert len(doors.written) == 1
     assert "it goes on" in caplog.text
+
+
+def test_slowness_of_ours_does_not_count_against_the_platform() -> None:
+    """The rest of a message waits for us far longer than a platform may pause, but it came in time."""
+    doors, clock = Doors(), KeyClock()
+    with KeyLoop(SecurityKey(seed=1, now=clock()), lambda: doors, clock=clock) as loop:
+        ping = encode_message(BROADCAST_CID, CtapHidCommand.INIT, bytes(8))
+        doors.packets.put(ping[0])
+        while loop.call(lambda key, now: not doors.written):
+            pass
+        cid = int.from_bytes(doors.written.pop()[15:19], "big")
+        ping = encode_message(cid, CtapHidCommand.PING, bytes(200))
+
+        def dawdle(key: SecurityKey, now: float) -> None:
+            for packet in ping[1:]:
+                doors.packets.put(packet)
+            while not doors.packets.empty():
+                pass
+            time.sleep(2 * PACKET_TIMEOUT)
+
+        doors.packets.put(ping[0])
+        while loop.call(lambda key, now: key.next_timer() is None):
+            pass
+        loop.call(dawdle)
+        while loop.call(lambda key, now: not doors.written):
+            pass
+    assert doors.written == ping
 
 
 def test_key_clock_starts_at_the_machines_time_and_only_jumps_when_told() -> None:

@@ -10,10 +10,10 @@ import pytest
 from fido2.ctap import CtapError
 from fido2.ctap1 import ApduError, Ctap1
 from fido2.ctap2 import ClientPin, Ctap2
-from fido2.hid import CtapHidDevice
+from fido2.hid import CTAPHID, CtapHidDevice
 
 from emulator.exchange import Asked
-from emulator.fido.gesture import Gesture
+from emulator.fido.gesture import Command, Gesture, SampleStatus
 from emulator.transports.port import PortError
 from emulator.transports.robot import LONGEST_ADVANCE, Robot, RobotError
 from emulator.transports.udp import UdpPort
@@ -93,6 +93,55 @@ def test_finger_lifted_or_held_too_short_serves_nothing(
         robot.advance_clock(30)
         with pytest.raises(CtapError, match="USER_ACTION_TIMEOUT"):
             selection.result(20)
+
+
+class Asks:
+    """An authenticator whose every command asks for one gesture, and answers with the sample it got."""
+
+    def __init__(self, gesture: Gesture) -> None:
+        self.gesture = gesture
+
+    def cbor(self, message: bytes, now: float) -> Command:
+        given = yield self.gesture
+        return bytes((0, given.sample))
+
+    def msg(self, apdu: bytes, now: float) -> Command:
+        raise NotImplementedError
+
+    def power_cycle(self, now: float) -> None:
+        pass
+
+
+def test_long_touch_must_last_and_what_it_lasted_before_does_not_count(
+    device_at: Client, robots: Callable[..., Any]
+) -> None:
+    robot = robots(authenticator=Asks(Gesture.LONG_TOUCH), touch="never")
+    robot.press()
+    robot.advance_clock(4.9)
+    with device_at(robot.port) as device:
+        answer = in_background(lambda: device.call(CTAPHID.CBOR, b"\x07"))
+        wait_until_asked(robot, Gesture.LONG_TOUCH)
+        robot.advance_clock(4.5)
+        assert not answer.done()
+        robot.touch()
+        assert not answer.done()
+        robot.advance_clock(0.6)
+        assert answer.result(20) == b"\x00\x00"
+
+
+def test_samples_of_a_finger_are_as_told(device_at: Client, robots: Callable[..., Any]) -> None:
+    robot = robots(authenticator=Asks(Gesture.SAMPLE), uv="never")
+    with device_at(robot.port) as device:
+        for make, status in (
+            (robot.verify, SampleStatus.GOOD),
+            (lambda: robot.verify(accepted=False), SampleStatus.POOR_QUALITY),
+            (lambda: robot.sample(SampleStatus.TOO_LEFT), SampleStatus.TOO_LEFT),
+            (lambda: robot.set_uv("refused"), SampleStatus.POOR_QUALITY),
+        ):
+            answer = in_background(lambda: device.call(CTAPHID.CBOR, b"\x09"))
+            wait_until_asked(robot, Gesture.SAMPLE)
+            make()
+            assert answer.result(20) == bytes((0, status))
 
 
 def test_finger_on_the_key_is_a_touch_for_a_platform_that_polls(
