@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fido2.ctap import CtapError
-from fido2.ctap2 import ClientPin, Ctap2, FPBioEnrollment
+from fido2.ctap2 import ClientPin, Config, Ctap2, FPBioEnrollment
 from fido2.ctap2.bio import CaptureError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,6 +120,16 @@ def test_an_enrolment_that_is_cancelled_or_begun_anew_leaves_nothing(key) -> Non
     assert bio.enumerate_enrollments() == {}
 
 
+def test_an_enrolment_begun_in_vain_has_ended_the_one_before(key) -> None:
+    """§6.7.4."""
+    bio = enrolment(key)
+    template_id, _, _ = bio.enroll_begin()
+    param = bio.pin_uv_protocol.authenticate(bio.pin_uv_token, b"\x01\x01")
+    key.waiting(BIO, {1: 1, 2: 1, 4: 2, 5: param}).close()
+    with refused(CtapStatus.NOT_ALLOWED):
+        bio.enroll_capture_next(template_id)
+
+
 def test_an_enrolment_does_not_outlive_power(key) -> None:
     """§6.7.5."""
     template_id, _, _ = enrolment(key).enroll_begin()
@@ -229,6 +239,18 @@ def test_a_finger_permits_other_fingers_and_settings_only_where_the_key_says_so(
         else:
             with refused(CtapStatus.UNAUTHORIZED_PERMISSION):
                 client.get_uv_token(permission)
+
+
+def test_a_setting_by_finger_does_not_excuse_from_changing_the_pin(make_key) -> None:
+    """§6.11.4."""
+    key = make_key(replace(SENSOR, config_commands=("setMinPINLength",), uv_acfg=True))
+    key.set_pin()
+    enrol(key)
+    client = ClientPin(Ctap2(key))
+    for length, demanded in ((None, True), (4, False)):
+        token = client.get_uv_token(PERMISSION.AUTHENTICATOR_CFG)
+        Config(client.ctap, client.protocol, token).set_min_pin_length(length, force_change_pin=demanded)
+        assert Ctap2(key).get_info().force_pin_change is True
 
 
 # Bad input
