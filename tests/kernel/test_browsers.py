@@ -1,0 +1,308 @@
+"""Browsers use keys under /dev/uhid as roaming ones, on a page of ours; py_webauthn judges what they return.
+
+Nobody drives the browsers: the page runs the ceremonies that its server asks for. Chromium shows dialogs for
+choosing an account and for a PIN, which no window makes invisible: a passkey is asked for by its ID, and its
+key verifies the user by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import webauthn
+from fido2.ctap2 import Ctap2
+from fido2.hid import CtapHidDevice, get_descriptor, open_connection
+from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
+from webauthn.helpers.structs import (
+    AttestationConveyancePreference,
+    AttestationFormat,
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+from webauthn.registration.verify_registration_response import VerifiedRegistration
+
+from emulator.fido.attestation import root_certificate_pem
+from emulator.profile import Profile
+
+Keys = Callable[..., list[Any]]
+Key = Callable[[str], Any]
+RecordProperty = Callable[[str, object], None]
+
+GUEST_MEMORY_MB = 3072
+GUEST_TIMEOUT = 1200
+
+PAGE = Path(__file__).parent / "pages" / "ceremonies.html"
+RP_ID = "localhost"
+ROOTS = {form: [root_certificate_pem()] for form in (AttestationFormat.PACKED, AttestationFormat.FIDO_U2F)}
+PATIENCE = 300.0
+"""Seconds for two ceremonies, with the browser's start before the first, in an emulated machine."""
+CEREMONY_PATIENCE_MS = 60_000
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+    "--no-default-browser-check", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--disable-extensions", "--password-store=basic",
+    "--enable-features=NetworkServiceInProcess2",  # one process less to start
+)  # fmt: skip
+# What would otherwise be a dialog to consent in, a window to focus, or a tab in front of the page.
+FIREFOX_PREFS = {
+    "security.webauthn.always_allow_direct_attestation": "true",
+    "focusmanager.testmode": "true",
+    "browser.aboutwelcome.enabled": "false",
+    "browser.shell.checkDefaultBrowser": "false",
+    "datareporting.policy.dataSubmissionPolicyBypassNotification": "true",
+    "toolkit.telemetry.reportingpolicy.firstRun": "false",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A browser: the package it comes in, and its command line for a profile's folder and an address."""
+
+    package: str
+    command: Callable[[Path, str], list[str]]
+
+
+def chromium(folder: Path, url: str, *, program: str, headless: str) -> list[str]:
+    return [program, headless, *CHROMIUM_FLAGS, f"--user-data-dir={folder}", url]
+
+
+def firefox(folder: Path, url: str) -> list[str]:
+    prefs = (f'user_pref("{name}", {value});\n' for name, value in FIREFOX_PREFS.items())
+    (folder / "user.js").write_text("".join(prefs))
+    return ["firefox-esr", "--headless", "--no-remote", "--profile", str(folder), url]
+
+
+SHELL, CHROMIUM, FIREFOX = "chromium-headless-shell", "chromium --headless=new", "firefox --headless"
+CLIENTS = {
+    SHELL: Client(
+        package="chromium-headless-shell",
+        command=partial(chromium, program="chromium-headless-shell", headless="--remote-debugging-port=0"),
+    ),
+    CHROMIUM: Client(
+        package="chromium", command=partial(chromium, program="chromium", headless="--headless=new")
+    ),
+    FIREFOX: Client(package="firefox-esr", command=firefox),
+}
+
+
+class RelyingParty:
+    """A site on localhost: its page runs a registration and a sign-in whenever asked; both are verified."""
+
+    def __init__(self) -> None:
+        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[VerifiedAuthentication | str] = queue.SimpleQueue()
+        self._passkey = False
+        self._challenge = b""
+        self._created: VerifiedRegistration | None = None
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
+        self.origin = f"http://{RP_ID}:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def create_and_get(self, *, passkey: bool) -> tuple[VerifiedRegistration, VerifiedAuthentication]:
+        """Have the page do both; a passkey is discoverable, and verifies its user each time.
+
+        :raises AssertionError: with the page's own words, or because it said nothing.
+        """
+        self._wanted.put(passkey)
+        try:
+            outcome = self._outcomes.get(timeout=PATIENCE)
+        except queue.Empty:
+            outcome = f"the page said nothing for {PATIENCE:.0f} s"
+        assert not isinstance(outcome, str), outcome
+        assert self._created is not None
+        return self._created, outcome
+
+    def answer(self, path: str) -> str | None:
+        match path:
+            case "/":
+                return PAGE.read_text()
+            case "/next":
+                self._passkey = self._wanted.get()
+                return ""
+            case "/create/options":
+                return self._creation_options()
+            case "/get/options":
+                return self._request_options()
+        return None
+
+    def receive(self, path: str, body: str) -> None:
+        expected: dict[str, Any] = {
+            "credential": body,
+            "expected_challenge": self._challenge,
+            "expected_origin": self.origin,
+            "expected_rp_id": RP_ID,
+            "require_user_verification": self._passkey,
+        }
+        match path:
+            case "/create":
+                self._created = webauthn.verify_registration_response(
+                    **expected, pem_root_certs_bytes_by_fmt=ROOTS
+                )
+            case "/get":
+                assert self._created is not None
+                self._outcomes.put(
+                    webauthn.verify_authentication_response(
+                        **expected,
+                        credential_public_key=self._created.credential_public_key,
+                        credential_current_sign_count=self._created.sign_count,
+                    )
+                )
+            case "/failed":
+                self._outcomes.put(body)
+
+    @property
+    def _user_verification(self) -> UserVerificationRequirement:
+        return (
+            UserVerificationRequirement.REQUIRED if self._passkey else UserVerificationRequirement.DISCOURAGED
+        )
+
+    def _creation_options(self) -> str:
+        resident = ResidentKeyRequirement.REQUIRED if self._passkey else ResidentKeyRequirement.DISCOURAGED
+        options = webauthn.generate_registration_options(
+            rp_id=RP_ID,
+            rp_name="A page of ours",
+            user_name="alice",
+            timeout=CEREMONY_PATIENCE_MS,
+            attestation=AttestationConveyancePreference.DIRECT,
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=resident, user_verification=self._user_verification
+            ),
+        )
+        self._challenge = options.challenge
+        return webauthn.options_to_json(options)
+
+    def _request_options(self) -> str:
+        assert self._created is not None
+        options = webauthn.generate_authentication_options(
+            rp_id=RP_ID,
+            timeout=CEREMONY_PATIENCE_MS,
+            allow_credentials=[PublicKeyCredentialDescriptor(id=self._created.credential_id)],
+            user_verification=self._user_verification,
+        )
+        self._challenge = options.challenge
+        return webauthn.options_to_json(options)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, party: RelyingParty, *more: Any) -> None:
+        self._party = party
+        super().__init__(*more)
+
+    def do_GET(self) -> None:
+        text = self._party.answer(self.path)
+        self._send(404 if text is None else 200, text or "")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        try:
+            self._party.receive(self.path, body)
+        except Exception as refusal:
+            self._send(400, repr(refusal))
+        else:
+            self._send(200, "")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the page tells how it went."""
+
+    def _send(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html" if self.path == "/" else "application/json")
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
+@pytest.fixture(scope="module")
+def site(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelyingParty]:
+    """The site, open in a browser that starts with an empty profile and takes all its processes along."""
+    party = RelyingParty()
+    folder = tmp_path_factory.mktemp("profile")
+    with (folder / "log").open("wb") as log:
+        command = client.command(folder, f"{party.origin}/")
+        browser = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield party
+    finally:
+        os.killpg(browser.pid, signal.SIGKILL)
+        browser.wait()
+        party.close()
+        print((folder / "log").read_text(errors="replace")[-2000:])
+
+
+@pytest.fixture(scope="module")
+def client(request: pytest.FixtureRequest) -> Client:
+    return CLIENTS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def _noted(client: Client, record_property: RecordProperty) -> None:
+    """Which browser it was, in the results."""
+    version = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Version}", client.package], capture_output=True, text=True, check=True
+    )
+    name = next(name for name, one in CLIENTS.items() if one is client)
+    record_property("client", f"{name} {version.stdout}")
+
+
+@pytest.fixture
+def key(keys: Keys) -> Iterator[Key]:
+    """Plugs a key in; what was asked of it goes with a failure."""
+    plugged_in: list[Any] = []
+
+    def key(profile: str) -> Any:
+        plugged_in.extend(keys(profile))
+        return plugged_in[-1]
+
+    yield key
+    for robot in plugged_in:
+        print(*robot.log(), sep="\n")
+
+
+every_client = pytest.mark.parametrize("client", CLIENTS, indirect=True)
+
+
+@every_client
+def test_a_security_key_signs_in_and_its_model_is_attested(site: RelyingParty, key: Key) -> None:
+    key("ctap21")
+    created, _ = site.create_and_get(passkey=False)
+    assert created.fmt == AttestationFormat.PACKED
+    assert UUID(created.aaguid).bytes == Profile.load("ctap21").aaguid
+
+
+@every_client
+def test_a_key_that_speaks_only_u2f_signs_in(site: RelyingParty, key: Key) -> None:
+    key("u2f-only")
+    created, signed_in = site.create_and_get(passkey=False)
+    assert created.fmt == AttestationFormat.FIDO_U2F
+    assert signed_in.new_sign_count > created.sign_count
+
+
+@pytest.mark.parametrize("client", [CHROMIUM, FIREFOX], indirect=True)
+def test_a_passkey_is_kept_by_a_key_that_verifies_its_user(site: RelyingParty, key: Key) -> None:
+    robot = key("passkey")
+    created, signed_in = site.create_and_get(passkey=True)
+    assert created.user_verified
+    assert signed_in.user_verified
+    descriptor = get_descriptor(robot.name)
+    device = Ctap2(CtapHidDevice(descriptor, open_connection(descriptor)))
+    kept = device.get_assertion(RP_ID, bytes(32), options={"uv": True})
+    assert kept.credential["id"] == created.credential_id
