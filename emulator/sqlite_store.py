@@ -1,9 +1,9 @@
 """A key's memory in a file: SQLite, every record sealed, every write on the disk before it returns.
 
 Reads come from a copy in memory. Each method that writes is one transaction, and no command makes two
-writes that must stand or fall together: a credential, a PIN and a signature count are one write each,
-made before the answer leaves, and the retry that a PIN costs is written before the PIN is compared. So
-the process may be killed at any instant.
+writes that must stand or fall together: a credential and a PIN are one write each, made before the
+answer leaves, signature counts are reserved before they are used, and the retry that a PIN costs is
+written before the PIN is compared. So the process may be killed at any instant.
 """
 
 from __future__ import annotations
@@ -40,6 +40,12 @@ APPLICATION_ID = 0x6B666964  # "kfid"
 VERSION = 2
 """Version 1 knew neither settings nor fingers, blobs or changes; its records are read as having none."""
 SEAL_VERSION = 1
+
+SIGN_COUNTS_AHEAD = 64
+"""Signature counts that one write reserves, for to wait for the disk costs more than to sign.
+
+Those that a killed process leaves unused are skipped, never repeated.
+"""
 
 SECRET_LENGTH = 32
 SALT_LENGTH = 16
@@ -99,8 +105,12 @@ class SqliteStore:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
+        """Let go of the file, and of signature counts that were reserved and not used."""
+        try:
+            if self._sign_counts_reserved != self._memory.sign_count:
+                self._reserve_sign_counts(self._memory.sign_count)
+        finally:
+            self._db.close()
 
     # The CredentialStore.
 
@@ -127,9 +137,14 @@ class SqliteStore:
         return self._memory.sign_count
 
     def next_sign_count(self) -> int:
-        with self._transaction():
-            self._write(_SIGN_COUNT, self._memory.sign_count + 1)
+        if self._memory.sign_count >= self._sign_counts_reserved:
+            self._reserve_sign_counts(self._memory.sign_count + SIGN_COUNTS_AHEAD)
         return self._memory.next_sign_count()
+
+    def _reserve_sign_counts(self, last: int) -> None:
+        with self._transaction():
+            self._write(_SIGN_COUNT, last)
+        self._sign_counts_reserved = last
 
     def put(self, credential: Credential) -> None:
         with self._transaction():
@@ -226,6 +241,7 @@ class SqliteStore:
             for credential in snapshot.credentials:
                 self._write_credential(credential)
         self._memory.restore(snapshot)
+        self._sign_counts_reserved = snapshot.sign_count
 
     # Opening.
 
@@ -313,6 +329,7 @@ class SqliteStore:
                 credentials=tuple(credentials),
             )
         )
+        self._sign_counts_reserved = self._memory.sign_count
         return int(values.get(_OPENINGS, 0))
 
     # Records.

@@ -18,7 +18,7 @@ from fido2.ctap import CtapError
 from fido2.ctap2 import ClientPin, Ctap2
 
 from emulator.fido.credential import Credential
-from emulator.sqlite_store import SqliteStore, StoreError, _encode, key_path
+from emulator.sqlite_store import SIGN_COUNTS_AHEAD, SqliteStore, StoreError, _encode, key_path
 from emulator.store import Configuration, Fingerprint, UserVerificationState
 from harness.devices.emulated import EmulatedKey
 
@@ -218,6 +218,16 @@ def test_copy_of_a_closed_store_is_a_clone(opened: Opener, made: Path, tmp_path:
     original, copy = opened(made), opened(clone)
     assert original.snapshot() == copy.snapshot()
     assert original.next_sign_count() == copy.next_sign_count() == 2
+
+
+def test_sign_counts_go_on_after_a_close_and_skip_ahead_after_a_kill(opened: Opener, made: Path) -> None:
+    store = opened(made)
+    assert [store.next_sign_count() for _ in range(100)] == list(range(2, 102))
+    store.close()
+    killed = SqliteStore(made, serial_number="1", random_bytes=os.urandom)
+    assert killed.next_sign_count() == 102
+    killed._db.close()  # as a kill would
+    assert 102 < opened(made).next_sign_count() <= 102 + SIGN_COUNTS_AHEAD
 
 
 def test_write_that_fails_changes_nothing(opened: Opener, made: Path) -> None:
