@@ -132,6 +132,25 @@ def test_a_file_that_is_not_there_or_not_text_is_refused_by_name(tmp_path: Path)
         (GOOD + 'attestation = "packed-chain"', "max_message_size must be at least 2048 with packed-chain"),
         (GOOD + 'attestation = "fido-u2f"\nalgorithms = ["EdDSA"]', "attestation must not be fido-u2f"),
         (GOOD + 'extensions = ["prf"]', "extensions must have some of credProtect, hmac-secret"),
+        (
+            GOOD + "credential_management = true",
+            "credential_management must be false unless the key has FIDO_2_1, .*discoverable_credentials",
+        ),
+        (
+            GOOD + "credential_management_preview = true",
+            "credential_management_preview must be false unless the key has FIDO_2_1_PRE",
+        ),
+        (
+            GOOD + "persistent_credential_management = true",
+            "persistent_credential_management must be false unless the key has credential_management",
+        ),
+        (GOOD + "max_large_blob_array = 2048", "max_large_blob_array must be there if .* largeBlobKey is"),
+        (GOOD + 'extensions = ["largeBlobKey"]', "max_large_blob_array must be there if .* largeBlobKey is"),
+        (
+            GOOD + 'extensions = ["largeBlobKey"]\nmax_large_blob_array = 1023',
+            "max_large_blob_array must be at least 1024",
+        ),
+        (GOOD + "max_cred_blob_length = 31", "max_cred_blob_length must be from 32 to 1024"),
         (GOOD.replace("[2]", "[]"), "pin_uv_auth_protocols must not be empty, client_pin being what it is"),
         (GOOD.replace("[2]", "[3]"), "pin_uv_auth_protocols must have some of 1, 2"),
         (GOOD + "pin_retries = 9", "pin_retries must be from 1 to 8"),
