@@ -33,16 +33,20 @@ def version() -> str:
 
 
 class _Commands(click.Group):
-    """Our commands, and the emulator's own, which is imported when it is asked for."""
+    """Our commands, and the emulator's own, which are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "emulate"])
+        return sorted([*super().list_commands(ctx), "emulate", "metadata"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "emulate":
             from emulator.emulate import emulate
 
             return emulate
+        if cmd_name == "metadata":
+            from emulator.publish import metadata
+
+            return metadata
         return super().get_command(ctx, cmd_name)
 
 
