@@ -1,13 +1,14 @@
 """Round trips to a key under ``/dev/uhid``, against a bare device that echoes as many packets.
 
-The floor is what the kernel and Python's reads and writes cost in the same guest. Ratios go with the
-results; no time is asserted.
+The floor is what the kernel and Python's reads and writes cost in the same guest. The key tells each
+request on a line, as ``keyrig emulate`` does. Ratios go with the results; no time is asserted.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,13 +27,15 @@ from emulator.fido.ctaphid import (
     CtapHidCommand,
     encode_message,
 )
+from emulator.transports.hidraw import node_of
 from emulator.transports.port import UsbIdentity
-from emulator.transports.uhid import UhidPort
+from emulator.transports.uhid import DEVICE, Event, UhidPort
 
 Keys = Callable[..., list[Any]]
 RecordProperty = Callable[[str, object], None]
 
 ROUNDS = 100
+EVENT_SIZE = 4380
 BROADCAST = 0xFFFFFFFF
 HASH = bytes(32)
 RP_ID = "example.com"
@@ -75,25 +78,28 @@ class Node:
 
 @contextmanager
 def echo(packets: int, answer: list[bytes]) -> Iterator[Node]:
-    """A device that gives the same answer whenever it has got so many packets."""
-    port = UhidPort.open(UsbIdentity(serial_number="echo"))
+    """A device that gives the same answer whenever so many packets have come, :data:`ROUNDS` times."""
+    fd = os.open(DEVICE, os.O_RDWR)
+    port = UhidPort(fd, UsbIdentity(serial_number="echo"))
+    events = [struct.pack("=IH", Event.INPUT2, len(packet)) + packet for packet in answer]
 
     def serve() -> None:
-        while port.read() is not None:
-            for _ in range(packets - 1):
-                port.read()
-            for packet in answer:
-                port.write(packet)
+        for _ in range(ROUNDS):
+            come = 0
+            while come < packets:
+                come += os.read(fd, EVENT_SIZE)[:4] == struct.pack("=I", Event.OUTPUT)
+            for event in events:
+                os.write(fd, event)
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    node = Node(port.name)
+    node = Node(str(node_of("echo")))
     try:
         yield node
+        thread.join()
     finally:
         node.close()
         port.close()
-        thread.join()
 
 
 @pytest.fixture

@@ -39,7 +39,6 @@ from emulator.fido.attestation import root_certificate_pem
 from emulator.profile import Profile
 
 Keys = Callable[..., list[Any]]
-Key = Callable[[str], Any]
 RecordProperty = Callable[[str, object], None]
 
 GUEST_MEMORY_MB = 3072
@@ -263,42 +262,28 @@ def _noted(client: Client, record_property: RecordProperty) -> None:
     record_property("client", f"{name} {version.stdout}")
 
 
-@pytest.fixture
-def key(keys: Keys) -> Iterator[Key]:
-    """Plugs a key in; what was asked of it goes with a failure."""
-    plugged_in: list[Any] = []
-
-    def key(profile: str) -> Any:
-        plugged_in.extend(keys(profile))
-        return plugged_in[-1]
-
-    yield key
-    for robot in plugged_in:
-        print(*robot.log(), sep="\n")
-
-
 every_client = pytest.mark.parametrize("client", CLIENTS, indirect=True)
 
 
 @every_client
-def test_a_security_key_signs_in_and_its_model_is_attested(site: RelyingParty, key: Key) -> None:
-    key("ctap21")
+def test_a_security_key_signs_in_and_its_model_is_attested(site: RelyingParty, keys: Keys) -> None:
+    keys("ctap21")
     created, _ = site.create_and_get(passkey=False)
     assert created.fmt == AttestationFormat.PACKED
     assert UUID(created.aaguid).bytes == Profile.load("ctap21").aaguid
 
 
 @every_client
-def test_a_key_that_speaks_only_u2f_signs_in(site: RelyingParty, key: Key) -> None:
-    key("u2f-only")
+def test_a_key_that_speaks_only_u2f_signs_in(site: RelyingParty, keys: Keys) -> None:
+    keys("u2f-only")
     created, signed_in = site.create_and_get(passkey=False)
     assert created.fmt == AttestationFormat.FIDO_U2F
     assert signed_in.new_sign_count > created.sign_count
 
 
 @pytest.mark.parametrize("client", [CHROMIUM, FIREFOX], indirect=True)
-def test_a_passkey_is_kept_by_a_key_that_verifies_its_user(site: RelyingParty, key: Key) -> None:
-    robot = key("passkey")
+def test_a_passkey_is_kept_by_a_key_that_verifies_its_user(site: RelyingParty, keys: Keys) -> None:
+    (robot,) = keys("passkey")
     created, signed_in = site.create_and_get(passkey=True)
     assert created.user_verified
     assert signed_in.user_verified

@@ -16,19 +16,6 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 PIN = "271828"
 NAMESPACE = "letters"
 REFUSED = 255
-# Credentials can be listed, which a download begins with; libfido2 before 1.15 asks by the preview's command.
-PROFILE = """
-title = "A key for OpenSSH"
-versions = ["FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1"]
-aaguid = "7b5f9ae9-5bf8-443c-a00a-54d63711b07a"
-algorithms = ["ES256", "EdDSA"]
-extensions = ["credProtect", "hmac-secret"]
-discoverable_credentials = 25
-pin_uv_auth_protocols = [2, 1]
-client_pin = true
-credential_management = true
-credential_management_preview = true
-"""
 
 
 @pytest.fixture
@@ -47,8 +34,7 @@ def typed(tmp_path: Path) -> Callable[[str], dict[str, str]]:
 @pytest.fixture(params=["ed25519-sk", "ecdsa-sk"])
 def made(request: pytest.FixtureRequest, keys: Keys, run: Run, typed: Any, tmp_path: Path) -> Path:
     """A key made here; its public half is in the file of the same name and ``.pub``."""
-    (tmp_path / "openssh.toml").write_text(PROFILE)
-    keys(str(tmp_path / "openssh.toml"), pin=PIN)
+    keys("ctap21", pin=PIN)
     made = tmp_path / "made"
     options = ["-O", "resident", "-O", "verify-required", "-O", "application=ssh:keyrig"]
     run("ssh-keygen", "-t", request.param, *options, "-N", "", "-f", made, env=typed(PIN))
