@@ -70,6 +70,11 @@ class EmulatedKey(Key):
         return f"emulated:{self.security_key.profile.name}"
 
     @property
+    def counts_signatures(self) -> bool:
+        """Whether its signature counter counts; a synced passkey's stays zero."""
+        return self.security_key.profile.sign_counter
+
+    @property
     def capabilities(self) -> int:
         return self._device.capabilities
 

@@ -34,8 +34,9 @@ class KeySource(Protocol):
     def capabilities(self) -> frozenset[str]:
         """What its keys can do, as :func:`capabilities_of` has it, and what can be done with them.
 
-        ``several-keys``: each is another; ``clone``: they can be copied; ``power-cycle``: their power can be
-        cut; ``destructive``: they may be changed for good.
+        ``several-keys``: each is another; ``clone``: they can be copied; ``sign-count``: they are known to
+        count signatures; ``power-cycle``: their power can be cut; ``destructive``: they may be changed for
+        good.
         """
 
     def new(self, *, clock: ManualClock, seed: str) -> Key:
@@ -51,13 +52,14 @@ class EmulatedSource:
     def __str__(self) -> str:
         return f"emulated:{self.profile}"
 
-    def new(self, *, clock: ManualClock, seed: str) -> Key:
+    def new(self, *, clock: ManualClock, seed: str) -> EmulatedKey:
         return EmulatedKey(self.profile, clock=clock, seed=seed)
 
     @cached_property
     def capabilities(self) -> frozenset[str]:
+        key = self.new(clock=ManualClock(), seed="")
         possible = {"several-keys", "clone", "power-cycle", "destructive"}
-        return capabilities_of(self.new(clock=ManualClock(), seed="")) | possible
+        return capabilities_of(key) | possible | ({"sign-count"} if key.counts_signatures else set())
 
 
 class HardwareSource:

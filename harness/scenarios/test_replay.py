@@ -52,7 +52,7 @@ def test_assertion_sent_twice(world: World) -> None:
 
 
 @pytest.mark.source("WebAuthn §6.1.1")
-@pytest.mark.needs("clone")
+@pytest.mark.needs("clone", "sign-count")
 def test_cloned_key_whose_count_has_fallen_behind(world: World) -> None:
     """A cloned key is given away by its signature count."""
     alice, key = world.user("alice"), world.key()
