@@ -137,7 +137,7 @@ def _a_guest_or_what_it_needs(request: pytest.FixtureRequest) -> None:
     if REPORTS not in os.environ:
         missing = guest.missing_parts()
         require = request.getfixturevalue("require")
-        require(not missing, f"what a guest needs; run 'apt-get install {' '.join(missing)}' as root")
+        require(not missing, f"what tests in a guest need; run 'apt-get install {' '.join(missing)}' as root")
 
 
 # What follows is for tests, in the guest.
@@ -193,9 +193,13 @@ def run(record_property: Callable[[str, object], None]) -> Callable[..., subproc
 
 def _version(client: str) -> str | None:
     """A client's name and version in its own words."""
-    asks = {"fido2-": ["fido2-token", "-V"], "ssh-": ["ssh", "-V"], "pam": ["dpkg-query", "-W", "libpam-u2f"]}
+    asks = {
+        "fido2-": ["fido2-token", "-V"],
+        "ssh-": ["ssh", "-V"],
+        "pam": ["dpkg-query", "-Wf", "${Version}", "libpam-u2f"],
+    }
     for prefix, ask in asks.items():
         if client.startswith(prefix):
             done = subprocess.run(ask, capture_output=True, text=True, check=False)
-            return f"{ask[0]} {(done.stdout or done.stderr).strip()}"
+            return f"{ask[-1] if prefix == 'pam' else ask[0]} {(done.stdout or done.stderr).strip()}"
     return None

@@ -26,6 +26,19 @@ PARTS = {
 }
 """Commands a guest is built and booted with, and the Debian packages that have them."""
 
+CLIENTS = {
+    "fido2-token": "fido2-tools",
+    "ssh-keygen": "openssh-client",
+    "pamu2fcfg": "pamu2fcfg libpam-u2f",
+    "pamtester": "pamtester",
+    "sudo": "sudo",
+    "udevadm": "udev",
+    "chromium": "chromium",
+    "chromium-headless-shell": "chromium-headless-shell",
+    "firefox-esr": "firefox-esr",
+}
+"""Commands that the tests run in the guest, which sees the host's, and the packages that have them."""
+
 KERNEL = "linux-image-amd64"
 """The package that depends on Debian's current kernel, whatever its version."""
 
@@ -50,6 +63,7 @@ mount -t devpts devpts /root/dev/pts
 for place in dev/shm run; do mount -t tmpfs tmpfs /root/$place; done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 share /root/share
 ip link set lo up
+hostname localhost
 exec switch_root /root /bin/sh /share/.init
 """
 
@@ -80,8 +94,8 @@ class Done:
 
 
 def missing_parts() -> list[str]:
-    """The Debian packages that this machine lacks for a guest."""
-    return [package for command, package in PARTS.items() if _which(command) is None]
+    """The Debian packages that this machine lacks for a guest and for what is run in it."""
+    return [package for command, package in (PARTS | CLIENTS).items() if _which(command) is None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
