@@ -95,7 +95,7 @@ def _when(_: click.Context, param: click.Parameter, value: str) -> str | float:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Remember in FILE, encrypted under the key in FILE.key or, if it is set, the passphrase in the "
-    f"variable {PASSPHRASE_VARIABLE}. The second of several keys has FILE-2, and so on.",
+    f"variable {PASSPHRASE_VARIABLE}. Beside keys.db a second key has keys-2.db, and so on.",
 )
 @click.option("--seed", metavar="TEXT", help="Make the same keys every time; whoever has TEXT has them too.")
 @click.option("-n", "count", type=click.IntRange(1, 64), default=1, help="How many keys.")

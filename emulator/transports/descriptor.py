@@ -16,6 +16,10 @@ class Descriptor:
         self.in_use = threading.RLock()
         self.closed = False
         self._bell, self._cord = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._poll = select.poll()
+        self._poll.register(self._bell, select.POLLIN)
+        self._poll.register(fd, select.POLLIN)
+        self._events: int = select.POLLIN
 
     def wait(self, events: int = select.POLLIN, timeout: float | None = None) -> int:
         """Wait until one of ``events`` of :mod:`select` is there, :meth:`ring` or ``timeout`` seconds.
@@ -25,10 +29,10 @@ class Descriptor:
         with self.in_use:
             if self.closed:
                 return 0
-            poll = select.poll()
-            poll.register(self.fd, events)
-            poll.register(self._bell, select.POLLIN)
-            ready = dict(poll.poll(None if timeout is None else timeout * 1000))
+            if events != self._events:
+                self._poll.modify(self.fd, events)
+                self._events = events
+            ready = dict(self._poll.poll(None if timeout is None else timeout * 1000))
             if self._bell in ready:
                 os.read(self._bell, 4096)
             return 0 if self.closed else ready.get(self.fd, 0)

@@ -246,3 +246,17 @@ def test_two_clients_at_once_each_get_their_own_answers(keys: Keys, transport: s
         list(pool.map(ping, clients))
     for client in clients:
         client.close()
+
+
+def test_two_keys_serve_at_once_and_know_nothing_of_each_other(keys: Keys, transport: str) -> None:
+    def use(robot: Any) -> bytes:
+        ctap = Ctap2(device_of(robot))
+        made = make(ctap, options={"rk": True})
+        for _ in range(3):
+            assertion = ctap.get_assertion("example.com", b"d" * 32)
+            assertion.verify(b"d" * 32, made.auth_data.credential_data.public_key)
+        return bytes(assertion.credential["id"])
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(use, keys(transport=transport, count=2))
+    assert first != second
