@@ -66,7 +66,7 @@ class OnHost:
         self.endings: dict[int, str] = {}
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        if not item.path.is_relative_to(FOLDER) or guest.missing_parts():
+        if not item.path.is_relative_to(FOLDER) or _lacking():
             return None  # the fixture below says what is missing
         memory_mb = _asked(item, "GUEST_MEMORY_MB", MEMORY_MB)
         if memory_mb not in self.reports:
@@ -113,6 +113,15 @@ class OnHost:
         )
 
 
+def _lacking() -> str:
+    """What is missing for tests in a guest, and the line that would run them; empty if nothing is."""
+    if missing := guest.missing_parts():
+        return f"what tests in a guest need; as root, run 'apt-get install {' '.join(missing)}'"
+    if os.geteuid() != 0:  # the guest's root sees the host's files as whoever runs it
+        return "root, for tests in a guest; run 'sudo .venv/bin/pytest tests/kernel'"
+    return ""
+
+
 def cache_folder() -> Path:
     """Where kernels are kept."""
     user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -135,9 +144,8 @@ def _read(path: Path) -> Iterator[pytest.TestReport]:
 @pytest.fixture(scope="session", autouse=True)
 def _a_guest_or_what_it_needs(request: pytest.FixtureRequest) -> None:
     if REPORTS not in os.environ:
-        missing = guest.missing_parts()
-        require = request.getfixturevalue("require")
-        require(not missing, f"what tests in a guest need; run 'apt-get install {' '.join(missing)}' as root")
+        lacking = _lacking()
+        request.getfixturevalue("require")(not lacking, lacking)
 
 
 # What follows is for tests, in the guest.
