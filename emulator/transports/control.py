@@ -55,7 +55,7 @@ class ControlEndpoint:
 
     def __init__(self, robots: Sequence[Robot], *, port: int = 0) -> None:
         try:
-            self._server = ThreadingHTTPServer((LOOPBACK, port), partial(_Handler, robots))
+            self._server = _Server((LOOPBACK, port), partial(_Handler, robots))
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else "there is no such port"
             raise PortError(f"control port {port}: {reason}; choose another with --control") from error
@@ -72,6 +72,13 @@ class ControlEndpoint:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that left before its answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = HTTPStatus.BAD_REQUEST, {"error": str(error)}
         except PortError as error:
             status, answer = HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
+        except Exception as error:  # the endpoint's outer loop: the client is told, and the next is served
+            status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, {"error": f"it failed: {error}"}
         body = json.dumps(answer).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

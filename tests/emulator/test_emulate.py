@@ -153,6 +153,31 @@ def test_prompt_shows_the_request_and_wakes_on_enter(
     assert re.search(r"selection - SUCCESS \d+\.\d ms \+ \d+\.\d s waiting for the user", words(key.line()))
 
 
+def test_prompt_asks_for_a_long_touch_too(running: Callable[..., Running], device_at: Client) -> None:
+    key = running("--profile", "ctap23", "--touch", "prompt", "--control", "0")
+    url = key.line().removeprefix("control ")
+    with device_at(key.ports[0]) as device:
+        Ctap2(device).send_cbor(0x0D, {1: 4})  # enableLongTouchForReset
+        key.line()
+        key.line()
+        client = threading.Thread(target=lambda: Ctap2(device).reset())
+        client.start()
+        key.line()
+        assert key.line() == "reset: press Enter to hold the key for 5 s"
+        key.enter()
+        post(f"{url}/keys/1", {"clock": {"advance": 6}})
+        client.join(20)
+    assert re.search("reset +- +SUCCESS", key.line())
+
+
+def post(url: str, verb: Any) -> Any:
+    request = urllib.request.Request(  # noqa: S310  # ours
+        url, json.dumps(verb).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        return json.load(response)
+
+
 def test_prompt_is_for_u2f_as_well(running: Callable[..., Running], device_at: Client) -> None:
     key = running("--profile", "u2f-only", "--touch", "prompt")
     with device_at(key.ports[0]) as device:
@@ -192,11 +217,7 @@ def test_control_endpoint_is_told_and_drives_the_key(
     key = running("--touch", "never", "--control", "0")
     found = re.fullmatch(r"control (http://127\.0\.0\.1:\d+)", key.line())
     assert found is not None
-    verb = urllib.request.Request(  # noqa: S310  # ours
-        f"{found[1]}/keys/1", b'{"touch": "press"}', {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(verb, timeout=20) as response:  # noqa: S310
-        assert json.load(response)["profile"] == "ctap21"
+    assert post(f"{found[1]}/keys/1", {"touch": "press"})["profile"] == "ctap21"
     with device_at(key.ports[0]) as device:
         Ctap2(device).selection()
     assert key.end()[0] == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -219,6 +220,28 @@ def test_power_that_cannot_come_back_is_no_success(endpoint: Endpoint) -> None:
         status, answer = endpoint.ask("/keys/1", {"power": "on"})
     assert status == 503
     assert "in use" in answer["error"]
+
+
+def test_failure_of_ours_is_answered_and_the_next_is_served(robots: Callable[..., Robot]) -> None:
+    robot = robots()
+    with ControlEndpoint([robot]) as served:
+        endpoint = Endpoint([robot], served.base_url)
+        endpoint.ask("/keys/1", {"state": {"save": "x"}})
+        robot._store = None  # type: ignore[assignment]  # as if the disk had gone
+        assert endpoint.ask("/keys/1", {"state": {"restore": "x"}})[0] == 500
+        assert endpoint.ask("/keys/1")[0] == 200
+
+
+def test_client_that_leaves_early_is_not_talked_about(
+    endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, _, port = endpoint.authority.partition(":")
+    for _ in range(20):
+        with socket.create_connection((host, int(port))) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {endpoint.authority}\r\n\r\n".encode())
+    assert endpoint.ask("/")[0] == 200
+    assert capsys.readouterr() == ("", "")
 
 
 def test_port_that_is_taken_is_one_clear_line(endpoint: Endpoint) -> None:
