@@ -72,7 +72,7 @@ def test_scenarios_pass_or_say_what_they_need_and_leave_the_key_as_it_was(
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed, 0 failed" in done.stdout
     assert "registers udp:127.0.0.1:" in done.stdout
-    for capability in ("clone", "several-keys"):
+    for capability in ("clone, sign-count", "several-keys"):
         assert f"needs {capability}, which udp:127.0.0.1:{served.port} does not have" in done.stdout
     assert done.stderr == ""
     assert (Ctap2(served.key).get_info() if before else None) == before
