@@ -170,8 +170,8 @@ def test_what_doctor_says_mends_a_transport(part: str, modules: list[str]) -> No
 @pytest.fixture(scope="module")
 def people() -> Iterator[None]:
     """udev runs, its rules are installed; alice is in their group and mallory is not."""
-    open_to_all(ROOT)
-    open_to_all(Path(sys.prefix))
+    for needed in (ROOT, Path(sys.prefix), Path(sys.base_prefix)):
+        open_to_all(needed)
     subprocess.run(["/lib/systemd/systemd-udevd", "--daemon"], check=True)
     done = keyrig("udev", "install")
     assert done.returncode == 0, done.stdout + done.stderr
