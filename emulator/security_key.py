@@ -14,6 +14,7 @@ from emulator.fido.ctaphid import (
     Capability,
     CtapHid,
     CtapHidCommand,
+    Event,
     Interruption,
     KeepaliveStatus,
     Request,
@@ -51,6 +52,24 @@ class Commands(Protocol):
     def msg(self, apdu: bytes, now: float) -> Command: ...
 
     def power_cycle(self, now: float) -> None: ...
+
+
+class Packets(Protocol):
+    """What stands between the key and its wire; ours is :class:`~emulator.fido.ctaphid.CtapHid`."""
+
+    def power_cycle(self) -> None: ...
+
+    def receive(self, packet: bytes, now: float) -> Event | None: ...
+
+    def packets_to_send(self) -> list[bytes]: ...
+
+    def next_timer(self) -> float | None: ...
+
+    def handle_timer(self, now: float) -> None: ...
+
+    def respond(self, data: bytes) -> None: ...
+
+    def keepalive(self, status: KeepaliveStatus) -> None: ...
 
 
 class Observer(Protocol):
@@ -136,8 +155,8 @@ class SecurityKey:
     authenticator is our own bug: the command ends in CTAP OTHER or SW 6F00, the key goes on, and ``on_error``
     hears of it (by default a log does). ``observer`` hears of every request, its waits and its answer.
     ``serial_number`` is what enterprise attestation tells.
-    A platform may pause for ``packet_timeout`` within a message. ``authenticator`` replaces the one made
-    from ``profile``.
+    A platform may pause for ``packet_timeout`` within a message. ``authenticator`` and ``packets`` replace
+    those made from ``profile``.
     """
 
     def __init__(
@@ -155,6 +174,7 @@ class SecurityKey:
         observer: Observer | None = None,
         packet_timeout: float = PACKET_TIMEOUT,
         authenticator: Commands | None = None,
+        packets: Packets | None = None,
     ) -> None:
         self.profile = Profile.load(profile) if isinstance(profile, str) else profile
         self.touch_policy = touch
@@ -168,8 +188,8 @@ class SecurityKey:
         )
         self._on_error = on_error or _log_error
         self._observer = observer or _NobodyListens()
-        self._hid = CtapHid(
-            capabilities=_capabilities(self.profile),
+        self._hid: Packets = packets or CtapHid(
+            capabilities=capabilities(self.profile),
             device_version=self.profile.device_version,
             packet_timeout=packet_timeout,
         )
@@ -485,7 +505,7 @@ def _checked(name: str, policy: GesturePolicy) -> GesturePolicy:
             )
 
 
-def _capabilities(profile: Profile) -> Capability:
+def capabilities(profile: Profile) -> Capability:
     """What CTAPHID_INIT tells of the profile (CTAP 2.3 §11.2.9.1.3)."""
     wink = Capability.WINK if profile.wink else Capability(0)
     cbor = Capability.CBOR if profile.ctap2 else Capability(0)
