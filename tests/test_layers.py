@@ -38,6 +38,9 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.fido.u2f", "emulator.fido.ctap2.*"],
     ["emulator.fido.authenticator"],
     ["emulator.metadata", "emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],
+    ["emulator.faults.fault"],
+    ["emulator.faults.wiring"],
+    ["emulator.faults.*"],
     ["emulator.faults"],
     ["emulator.transports.port", "emulator.transports.descriptor"],
     ["emulator.transports.hidraw"],
@@ -65,6 +68,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.record_codec",
         "harness.service.seal",
         "harness.service.totp_rules",
+        "harness.service.words",
     ],
     [
         "harness.service.model",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 
 from fido2.ctap import STATUS
@@ -13,6 +13,7 @@ from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
 from emulator.clock import ManualClock
+from emulator.faults import FAULTS, broken_key, faults_named
 from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, InitializationPacket, parse_packet
 from emulator.profile import Profile, profile_names
 from emulator.security_key import GesturePolicy, SecurityKey
@@ -31,8 +32,9 @@ class EmulatedKey(Key):
     """A :class:`SecurityKey` under the stock ``CtapHidDevice``, in the world whose clock is ``clock``.
 
     ``touch`` and ``uv`` are the policies of :class:`SecurityKey`. Without ``seed`` its keys are new every
-    time. Whoever waits for an answer moves ``clock`` to the key's next timer: a touch time-out of 30 s takes
-    30 s of the world's time and none of ours. Packets for one channel go to whoever used it last.
+    time. ``faults`` names what is wrong with it. Whoever waits for an answer moves ``clock`` to the key's
+    next timer: a touch time-out of 30 s takes 30 s of the world's time and none of ours. Packets for one
+    channel go to whoever used it last.
     """
 
     def __init__(
@@ -46,9 +48,12 @@ class EmulatedKey(Key):
         touch: GesturePolicy = "always",
         uv: GesturePolicy = "always",
         on_error: Callable[[Exception], None] | None = None,
+        faults: Sequence[str] = (),
     ) -> None:
         self.clock = clock or ManualClock()
-        self.security_key = SecurityKey(
+        self.faults = tuple(faults)
+        self.security_key = broken_key(
+            faults_named(faults),
             profile,
             seed=seed,
             random_bytes=os.urandom if seed is None and random_bytes is None else random_bytes,
@@ -67,7 +72,7 @@ class EmulatedKey(Key):
 
     @property
     def name(self) -> str:
-        return f"emulated:{self.security_key.profile.name}"
+        return "+".join([f"emulated:{self.security_key.profile.name}", *self.faults])
 
     @property
     def counts_signatures(self) -> bool:
@@ -114,6 +119,11 @@ class EmulatedKey(Key):
     def profiles() -> list[str]:
         """The models of key there are."""
         return profile_names()
+
+    @staticmethod
+    def fault_names() -> list[str]:
+        """What a key may have wrong with it."""
+        return [fault.name for fault in FAULTS]
 
     @classmethod
     def list_devices(cls) -> Iterator[EmulatedKey]:

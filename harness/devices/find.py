@@ -24,7 +24,7 @@ from harness.devices.udp import UdpPlug
 
 TOKEN_KINDS = {"emulated": EmulatedToken}
 
-FORMS = "emulated:PROFILE, hid, hid:PATH or udp:HOST:PORT"
+FORMS = "emulated:PROFILE[+FAULT…], hid, hid:PATH or udp:HOST:PORT"
 
 
 class KeySource(Protocol):
@@ -45,19 +45,20 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatedSource:
-    """Emulated keys of a profile; the same ``seed`` gives the same key."""
+    """Emulated keys of a profile, with the faults of these names; the same ``seed`` gives the same key."""
 
     profile: str
+    faults: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"emulated:{self.profile}"
+        return "+".join([f"emulated:{self.profile}", *self.faults])
 
     def new(self, *, clock: ManualClock, seed: str) -> EmulatedKey:
-        return EmulatedKey(self.profile, clock=clock, seed=seed)
+        return EmulatedKey(self.profile, clock=clock, seed=seed, faults=self.faults)
 
     @cached_property
     def capabilities(self) -> frozenset[str]:
-        key = self.new(clock=ManualClock(), seed="")
+        key = EmulatedKey(self.profile, clock=ManualClock(), seed="")  # a fault is no excuse
         possible = {"several-keys", "clone", "power-cycle", "destructive"}
         return capabilities_of(key) | possible | ({"sign-count"} if key.counts_signatures else set())
 
@@ -127,8 +128,9 @@ def _hardware(plug: Plug, attend: Callable[[], Attendant], destructive: str | No
     return source
 
 
-def _emulated(profile: str) -> EmulatedSource:
-    source = EmulatedSource(profile=profile)
+def _emulated(model: str) -> EmulatedSource:
+    profile, *faults = model.split("+")
+    source = EmulatedSource(profile=profile, faults=tuple(faults))
     try:
         source.new(clock=ManualClock(), seed="")
     except ValueError as error:

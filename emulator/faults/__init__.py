@@ -1,0 +1,31 @@
+"""Keys that are broken on purpose: misbehaviour as data, at four layers, to prove that somebody notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from emulator.faults import ctaphid, registration
+from emulator.faults.fault import Fault, Layer, broken_key
+
+__all__ = ["FAULTS", "Fault", "Layer", "broken_key", "faults_named"]
+
+FAULTS: tuple[Fault, ...] = (*ctaphid.FAULTS, *registration.FAULTS)
+"""Every fault there is, by the part of the specification that it breaks."""
+
+
+def faults_named(names: Iterable[str]) -> tuple[Fault, ...]:
+    """The faults of these names, in their order.
+
+    :raises ValueError: for a name that no fault has; one sentence that says which are near.
+    """
+    return tuple(_named(name) for name in names)
+
+
+def _named(name: str) -> Fault:
+    for fault in FAULTS:
+        if fault.name == name:
+            return fault
+    stem = name.partition("-")[0]
+    near = [fault.name for fault in FAULTS if stem and fault.name.startswith(stem)]
+    hint = f"; near it: {', '.join(near)}" if near else ""
+    raise ValueError(f"no fault is called {name!r}{hint}; 'keyrig faults' lists them")

@@ -1,0 +1,102 @@
+"""A fault: one misbehaviour of a key, as data; and the key that has some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from emulator.fido.authenticator import Authenticator
+from emulator.fido.ctaphid import PACKET_TIMEOUT, CtapHid
+from emulator.profile import Profile
+from emulator.random_stream import RandomStream
+from emulator.security_key import Commands, Packets, SecurityKey, capabilities
+from emulator.store import CredentialStore, MemoryStore
+
+
+class Layer(Enum):
+    """Where a key misbehaves: in its packets, in its encoding, in what it says, in what it signs with."""
+
+    PACKET = "packet"
+    CBOR = "CBOR"
+    MEANING = "meaning"
+    CRYPTOGRAPHY = "cryptography"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a key is made of, for a fault to reach into: its model, its memory and its randomness."""
+
+    profile: Profile
+    store: CredentialStore
+    random_bytes: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A misbehaviour by ``name``: ``sentence`` completes "this key …".
+
+    ``caught_by`` says who should notice, and by what: a client, a relying party, both. The rest is how: each
+    function puts something of its own in the place of a part, as it is made; those not given leave it be.
+    """
+
+    name: str
+    layer: Layer
+    sentence: str
+    caught_by: str
+    packets: Callable[[Packets], Packets] | None = None
+    commands: Callable[[Commands, Parts], Commands] | None = None
+    store: Callable[[CredentialStore], CredentialStore] | None = None
+    profile: Callable[[Profile], Profile] | None = None
+    random_bytes: Callable[[Callable[[int], bytes]], Callable[[int], bytes]] | None = None
+
+
+def broken_key(
+    faults: Iterable[Fault],
+    profile: Profile | str,
+    *,
+    seed: bytes | int | str | None = None,
+    random_bytes: Callable[[int], bytes] | None = None,
+    store: CredentialStore | None = None,
+    now: float = 0.0,
+    serial_number: str = "1",
+    packet_timeout: float = PACKET_TIMEOUT,
+    **person: Any,
+) -> SecurityKey:
+    """A security key with these faults, the later ones over the earlier; without any, a sound one.
+
+    The parameters are those of :class:`SecurityKey`.
+    """
+    profile = Profile.load(profile) if isinstance(profile, str) else profile
+    if (seed is None) == (random_bytes is None):
+        raise ValueError("a key needs either a seed, to be reproducible, or random_bytes, such as os.urandom")
+    random_bytes = random_bytes or RandomStream(seed)  # type: ignore[arg-type]  # one of the two is given
+    store = MemoryStore() if store is None else store
+    faults = tuple(faults)
+    for fault in faults:
+        profile = fault.profile(profile) if fault.profile else profile
+        store = fault.store(store) if fault.store else store
+        random_bytes = fault.random_bytes(random_bytes) if fault.random_bytes else random_bytes
+    parts = Parts(profile=profile, store=store, random_bytes=random_bytes)
+    commands: Commands = Authenticator(
+        profile, store=store, random_bytes=random_bytes, now=now, serial_number=serial_number
+    )
+    packets: Packets = CtapHid(
+        capabilities=capabilities(profile),
+        device_version=profile.device_version,
+        packet_timeout=packet_timeout,
+    )
+    for fault in faults:
+        commands = fault.commands(commands, parts) if fault.commands else commands
+        packets = fault.packets(packets) if fault.packets else packets
+    return SecurityKey(
+        profile,
+        random_bytes=random_bytes,
+        store=store,
+        now=now,
+        serial_number=serial_number,
+        authenticator=commands,
+        packets=packets,
+        **person,
+    )
