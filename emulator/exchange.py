@@ -53,6 +53,20 @@ CLIENT_PIN_SUB_COMMANDS = {
 # U2F Raw Message Formats v1.2 §3.1.1.
 U2F_COMMANDS = {0x01: "U2F register", 0x02: "U2F authenticate", 0x03: "U2F version"}
 
+# YKOATH's instructions.
+OATH_COMMANDS = {
+    0x01: "put",
+    0x02: "delete",
+    0x03: "set code",
+    0x04: "reset",
+    0x05: "rename",
+    0xA1: "list",
+    0xA2: "calculate",
+    0xA3: "validate",
+    0xA4: "calculate all",
+}
+_NAME_TAG = 0x71
+
 _RP_IDS: dict[int, Callable[[dict[Any, Any]], Any]] = {
     0x01: lambda parameters: parameters[2]["id"],
     0x02: lambda parameters: parameters[1],
@@ -63,8 +77,18 @@ _LONGEST_RP_ID = 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OathRequest(Request):
+    """A request of the YKOATH applet, an APDU as one of U2F is; its answer may wait for a touch."""
+
+    command: CtapHidCommand = CtapHidCommand.MSG
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request in its specification's words; ``rp`` is a relying party ID or, of U2F, a hash's beginning."""
+    """A request in its specification's words.
+
+    ``rp`` is a relying party ID; of U2F, a hash's beginning; of YKOATH, an account's name.
+    """
 
     command: str
     rp: str | None
@@ -152,7 +176,8 @@ class ExchangeLog:
     def answered(self, request: Request, answer: bytes | None) -> None:
         running, now = self._running, self._clock()
         assert running is not None
-        in_vain = request.command == CtapHidCommand.MSG and running.gesture is not None
+        polls = request.command == CtapHidCommand.MSG and not isinstance(request, OathRequest)
+        in_vain = polls and running.gesture is not None
         again, self._polled = request.data == self._polled, request.data if in_vain else None
         if not in_vain:
             running.stop_waiting(now)
@@ -178,9 +203,21 @@ class ExchangeLog:
 
 def describe(request: Request) -> Asked:
     """What a request asks, as far as it can be told; of a malformed one, what it begins like."""
+    if isinstance(request, OathRequest):
+        return _describe_oath(request.data)
     if request.command == CtapHidCommand.MSG:
         return _describe_u2f(request.data)
     return _describe_cbor(request.data)
+
+
+def _describe_oath(data: bytes) -> Asked:
+    """Of its data only the name that it begins with, if it does: the rest is secret."""
+    apdu = CommandApdu.parse(data)  # the card has read it before
+    name = apdu.data[2 : 2 + apdu.data[1]] if apdu.data[:1] == bytes((_NAME_TAG,)) and apdu.data[1:] else b""
+    return Asked(
+        command=f"OATH {OATH_COMMANDS.get(apdu.ins, f'0x{apdu.ins:02x}')}",
+        rp=_printable(name.decode(errors="replace")) or None,
+    )
 
 
 def _describe_u2f(data: bytes) -> Asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias
@@ -40,6 +41,9 @@ KEEPALIVE_STATUS = {
 
 GesturePolicy: TypeAlias = Literal["always", "never", "by call"] | float
 """When the person makes a gesture asked for: at once, never, when our caller says, or after n seconds."""
+
+_CBOR_FAILURE = bytes((CtapStatus.OTHER,))
+_MSG_FAILURE = response_apdu(b"", StatusWord.UNKNOWN_ERROR)
 
 _log = logging.getLogger(__name__)
 
@@ -94,10 +98,14 @@ class NobodyAtTheKey(RuntimeError):  # noqa: N818  # the state of things, not a 
 
 @dataclass(slots=True, kw_only=True)
 class _Waiting:
-    """A CBOR command that waits for a gesture; times are seconds."""
+    """A command that waits for a gesture; times are seconds.
+
+    Its answer goes to ``respond``; without one it came in packets, and so do its answer and keepalives go.
+    """
 
     request: Request
     command: Command = field(repr=False)
+    respond: Callable[[bytes], None] | None = None
     started: float
     asked: float
     gesture: Gesture = Gesture.PRESENCE
@@ -106,6 +114,8 @@ class _Waiting:
 
     @property
     def next_keepalive(self) -> float:
+        if self.respond is not None:
+            return math.inf
         return self.started + KEEPALIVE_INTERVAL * (self.keepalives + 1)
 
 
@@ -335,10 +345,35 @@ class SecurityKey:
             case answer:
                 return answer
 
+    # In APDUs.
+
     def transmit(self, apdu: bytes, now: float) -> bytes:
         """Answer one APDU of an APDU transport, data and status word: U2F, and never a wait."""
         self.handle_timer(now)
         return self._u2f(Request(command=CtapHidCommand.MSG, data=apdu), now)
+
+    def begin(
+        self,
+        request: Request,
+        respond: Callable[[bytes], None],
+        now: float,
+        *,
+        command: Command | None = None,
+        failure: bytes = _CBOR_FAILURE,
+    ) -> None:
+        """Run what came in an APDU and may wait: a CTAP2 message or, of another applet, ``command``.
+
+        ``respond`` gets the answer, now or when a gesture or the time has come; ``failure`` if the command
+        fails by our own fault. A command that waits is abandoned for it.
+        """
+        self.handle_timer(now)
+        self._close_waiting()
+        self._start(request, now, respond, command, failure)
+
+    def cancel(self) -> None:
+        """End the CTAP2 command that waits, if any, with KEEPALIVE_CANCEL."""
+        if self._waiting is not None:
+            self._give_up(CtapStatus.KEEPALIVE_CANCEL)
 
     def _forget(self) -> None:
         self._waiting: _Waiting | None = None
@@ -383,10 +418,18 @@ class SecurityKey:
 
     # A CBOR command, from its packets to its answer.
 
-    def _start(self, request: Request, now: float) -> None:
+    def _start(
+        self,
+        request: Request,
+        now: float,
+        respond: Callable[[bytes], None] | None = None,
+        command: Command | None = None,
+        failure: bytes = _CBOR_FAILURE,
+    ) -> None:
         self._observer.started(request)
-        command = self._guarded(lambda: self._authenticator.cbor(request.data, now), _CBOR_FAILURE)
-        self._go_on(_Waiting(request=request, command=command, started=now, asked=now), None, now)
+        guarded = self._guarded(lambda: command or self._authenticator.cbor(request.data, now), failure)
+        waiting = _Waiting(request=request, command=guarded, respond=respond, started=now, asked=now)
+        self._go_on(waiting, None, now)
 
     def _go_on(self, waiting: _Waiting, given: Given | CtapError | None, now: float) -> None:
         """Run the command until it is answered or waits for what is not given at once."""
@@ -402,14 +445,18 @@ class SecurityKey:
                 self._waiting = replace(waiting, gesture=gesture, asked=now, deadline=now + seconds)
                 self._observer.waiting(waiting.request, gesture)
             case answer:
-                self._hid.respond(answer)
+                self._respond(waiting, answer)
                 self._observer.answered(waiting.request, answer)
 
     def _give_up(self, status: CtapStatus) -> None:
         """End the command that waits with ``status``, nothing changed."""
-        answer = bytes((status,))
+        answer, waiting = bytes((status,)), self._waiting
         self._close_waiting(answer)
-        self._hid.respond(answer)
+        self._respond(waiting, answer)
+
+    def _respond(self, waiting: _Waiting | None, answer: bytes) -> None:
+        respond = waiting.respond if waiting is not None else None
+        (respond or self._hid.respond)(answer)
 
     def _close_waiting(self, answer: bytes | None = None) -> None:
         if self._waiting is not None:
@@ -465,10 +512,6 @@ class _NobodyListens:
     def resumed(self, request: Request) -> None: ...
 
     def answered(self, request: Request, answer: bytes | None) -> None: ...
-
-
-_CBOR_FAILURE = bytes((CtapStatus.OTHER,))
-_MSG_FAILURE = response_apdu(b"", StatusWord.UNKNOWN_ERROR)
 
 
 def _resume(command: Command, given: Given | CtapError | None) -> Gesture | Within:

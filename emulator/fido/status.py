@@ -65,15 +65,20 @@ class CtapError(Exception):
 
 
 class StatusWord(IntEnum):
-    """ISO 7816-4 status words of U2F and CTAP over smart cards (U2F Raw Messages §3.3, CTAP 2.3 §11.3)."""
+    """ISO 7816-4 status words of U2F, CTAP (U2F Raw Messages §3.3, CTAP 2.3 §11.3) and YKOATH on cards."""
 
     NO_ERROR = 0x9000
+    NFCCTAP_PROCESSING = 0x9100
     BYTES_REMAINING = 0x6100
     WRONG_LENGTH = 0x6700
+    LAST_COMMAND_EXPECTED = 0x6883
+    SECURITY_STATUS_NOT_SATISFIED = 0x6982
+    NO_SUCH_OBJECT = 0x6984
     CONDITIONS_NOT_SATISFIED = 0x6985
     COMMAND_NOT_ALLOWED = 0x6986
     WRONG_DATA = 0x6A80
     FILE_NOT_FOUND = 0x6A82
+    NO_SPACE = 0x6A84
     INCORRECT_P1_P2 = 0x6A86
     INS_NOT_SUPPORTED = 0x6D00
     CLA_NOT_SUPPORTED = 0x6E00
