@@ -177,7 +177,10 @@ def test_a_scenario_that_asks_for_a_second_key_is_told_what_it_must_say(run: Run
         ("hid:/dev/hidraw-none", "no security key is at /dev/hidraw-none; 'keyrig emulate' plugs one in"),
         ("udp:127.0.0.1:9:0", "udp:127.0.0.1:9 has said nothing for 5 s; is it a key, and running?"),
         ("udp:nowhere", "no key can be at 'nowhere'; say where as in udp:127.0.0.1:8111"),
-        ("floppy", "no key is called 'floppy'; a key is emulated:PROFILE[+FAULT…], hid, hid:PATH or udp:HOST:PORT"),
+        (
+            "floppy",
+            "no key is called 'floppy'; a key is emulated:PROFILE[+FAULT…], hid, hid:PATH or udp:HOST:PORT",
+        ),
     ],
 )
 def test_a_key_that_is_not_there_is_a_usage_error_in_one_line(run: Run, key: str, line: str) -> None:
