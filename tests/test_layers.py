@@ -93,6 +93,7 @@ HARNESS_FLOORS: list[list[str]] = [
     [
         "harness.service.access_keys",
         "harness.service.accounts",
+        "harness.service.audit",
         "harness.service.login_profiles",
         "harness.service.mfa_devices",
         "harness.service.security_keys",

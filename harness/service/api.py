@@ -40,7 +40,7 @@ from harness.service.query_protocol import (
     response_xml,
     service_model,
 )
-from harness.service.sigv4 import HttpRequest
+from harness.service.sigv4 import HttpRequest, Signer
 
 MAX_BODY = 1 << 20  # bytes: the longest policy document (131 072 characters) percent-encoded, and room
 MAX_FIELDS = 1000
@@ -92,7 +92,7 @@ class _Endpoint:
             )
             namespace = service_model(signer.service).metadata["xmlNamespace"]
             caller = self._identity.caller_for_access_key(signer.access_key_id, signer.session_token)
-            return 200, self._perform(signer.service, caller, _parse_form(request.body), request_id)
+            return 200, self._perform(signer, caller, _parse_form(request.body), request_id)
         except AwsError as error:
             return error.http_status, error_xml(error, namespace, request_id)
         except Exception:
@@ -100,24 +100,31 @@ class _Endpoint:
             failure = ServiceFailure()
             return failure.http_status, error_xml(failure, namespace, request_id)
 
-    def _perform(self, service: str, caller: Caller, form: Mapping[str, str], request_id: str) -> bytes:
+    def _perform(self, signer: Signer, caller: Caller, form: Mapping[str, str], request_id: str) -> bytes:
         if not form.get("Action"):
             raise MissingAction("The request must contain the parameter Action")
-        model = find_operation(service_model(service), form["Action"], form.get("Version"))
+        model = find_operation(service_model(signer.service), form["Action"], form.get("Version"))
+        with self._identity.audited_call(caller, model, signer.access_key_id, request_id) as call:
+            call.asked = parameters = parse_parameters(model, form)
+            call.answered = answer = self._call(signer.service, model, caller, parameters)
+        return response_xml(model, answer, request_id)
+
+    def _call(
+        self, service: str, model: Any, caller: Caller, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         operation = OPERATIONS[service].get(model.name)
         if operation is None:
             raise NotImplementedHere(
                 f"{model.name} is an operation of AWS that this emulator does not implement."
             )
         arguments: dict[str, Any] = {}
-        for name, value in parse_parameters(model, form).items():
+        for name, value in parameters.items():
             arguments[xform_name(name)] = value
             if xform_name(name) not in inspect.signature(operation).parameters:
                 raise NotImplementedHere(
                     f"This emulator does not implement the parameter {name} of {model.name}."
                 )
-        result = operation(self._identity, caller, **arguments)
-        return response_xml(model, result or {}, request_id)
+        return operation(self._identity, caller, **arguments) or {}
 
 
 async def _read_body(request: Request) -> bytes:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 from emulator.clock import Clock
-from harness.service.events import Event
+from harness.service.errors import AwsError
+from harness.service.events import SIGN_IN_EVENTS, Trail, new_event
 from harness.service.identifiers import Identifiers
-from harness.service.model import Challenge, User
+from harness.service.model import ROOT, Caller, Challenge, User
 from harness.service.passwords import Passwords
 from harness.service.profile import ServiceProfile
 from harness.service.store import AccountStore
 from harness.service.totp_rules import TotpLimits
 from harness.service.webauthn_rules import Expectations
 
-_EVENTS_KEPT = 10_000
+_REGION = "us-east-1"  # where IAM's events are, being a global service
+_ASKED = ("userName", "serialNumber")  # what verbs tell of an event that is a parameter of its operation
+
+
+@dataclass(slots=True, kw_only=True)
+class ApiCall:
+    """A call of the API under way: what was asked and answered, and what its verbs have to tell of it."""
+
+    name: str
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    answered: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    more: dict[str, str] = field(default_factory=dict)
+
+
+# The API call that the present thread answers; the console answers none.
+CALL: ContextVar[ApiCall | None] = ContextVar("call", default=None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +47,7 @@ class Environment:
     passwords: Passwords
     rp_id: str
     origins: list[str] = field(default_factory=list)
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=_EVENTS_KEPT))
+    events: Trail = field(default_factory=Trail)
     new: Identifiers = field(init=False)
     totp_limits: TotpLimits = field(init=False)
 
@@ -64,16 +81,82 @@ class Environment:
         )
 
     def happened(
-        self, name: str, account_id: str, user_name: str, refused: bool = False, **more: str
+        self,
+        name: str,
+        account_id: str,
+        user_name: str,
+        refused: AwsError | bool = False,
+        who: Caller | User | None = None,
+        **more: str,
     ) -> None:
-        """Add an event to the trail."""
+        """Add an event to the trail; ``refused`` is the error that answers it, or that the sign-in failed.
+
+        What ``more`` says of an API call under way goes into that call's own event.
+        """
+        call = CALL.get()
+        if call is not None and call.name == name:
+            call.more |= more
+            return
+        error = refused if isinstance(refused, AwsError) else None
+        asked = {} if name in SIGN_IN_EVENTS else {key: more.pop(key) for key in _ASKED if key in more}
         self.events.append(
-            Event(
+            new_event(
+                name,
                 time=self.clock(),
-                name=name,
                 account_id=account_id,
-                user_name=user_name,
-                outcome="Failure" if refused else "Success",
-                additional=more,
+                identity=user_identity(account_id, user_name, who),
+                region=_REGION,
+                error_code=None if error is None else error.code,
+                error_message=error.message if error else "Failed authentication" if refused else None,
+                asked=asked,
+                more=more,
             )
         )
+
+    def called(
+        self,
+        call: ApiCall,
+        who: Caller,
+        access_key_id: str,
+        refusal: AwsError | None,
+        *,
+        source: str,
+        request_id: str,
+    ) -> None:
+        """Add the event of an API call that has been answered."""
+        self.events.append(
+            new_event(
+                call.name,
+                time=self.clock(),
+                account_id=who.account_id,
+                identity={
+                    **user_identity(who.account_id, who.user.name, who),
+                    "accessKeyId": access_key_id,
+                },
+                region=_REGION,
+                error_code=None if refusal is None else refusal.code,
+                error_message=None if refusal is None else refusal.message,
+                source=source,
+                asked=call.asked,
+                answered=call.answered,
+                more={key: text for key, text in call.more.items() if key not in _ASKED},
+                request_id=request_id,
+            )
+        )
+
+
+def user_identity(account_id: str, user_name: str, who: Caller | User | None) -> dict[str, Any]:
+    """CloudTrail User Guide, "CloudTrail userIdentity element"."""
+    root = user_name == ROOT
+    identity: dict[str, Any] = {"type": "Root" if root else "IAMUser", "accountId": account_id}
+    if not root:
+        identity["userName"] = user_name
+    if who is None:
+        return identity
+    user = who if isinstance(who, User) else who.user
+    identity |= {"principalId": user.user_id, "arn": user.arn}
+    if isinstance(who, Caller) and who.via != "access-key":
+        mfa = who.mfa_authenticated_at
+        attributes = {"mfaAuthenticated": "false" if mfa is None else "true"}
+        identity["sessionContext"] = {"attributes": attributes}
+    return identity

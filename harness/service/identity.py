@@ -10,7 +10,9 @@ import argon2
 from emulator.clock import Clock
 from harness.service.access_keys import AccessKeys
 from harness.service.accounts import Accounts
+from harness.service.audit import Audit
 from harness.service.environment import Environment
+from harness.service.events import Trail
 from harness.service.login_profiles import LoginProfiles
 from harness.service.mfa_devices import MfaDevices
 from harness.service.passwords import Passwords
@@ -29,7 +31,8 @@ class Identity:
     ``clock`` is the world's: codes, sessions, replay and lockouts go by it. ``random_bytes`` makes secrets
     and identifiers, so that a seeded world can be repeated. ``origins`` are the web origins at which WebAuthn
     ceremonies may run; a server adds its own once it knows its port. ``password_hasher`` costs what
-    argon2-cffi recommends unless a lighter one is given. ``events`` is the audit trail, oldest first.
+    argon2-cffi recommends unless a lighter one is given. ``events`` is the audit trail, oldest first;
+    one that is given may keep it in a file.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Identity:
         random_bytes: Callable[[int], bytes] = os.urandom,
         rp_id: str = "localhost",
         password_hasher: argon2.PasswordHasher | None = None,
+        events: Trail | None = None,
     ) -> None:
         environment = Environment(
             store=store,
@@ -49,12 +53,17 @@ class Identity:
             random_bytes=random_bytes,
             passwords=Passwords(password_hasher),
             rp_id=rp_id,
+            events=Trail() if events is None else events,
         )
         self.clock = environment.clock
         self.profile = environment.profile
         self.rp_id = environment.rp_id
         self.origins = environment.origins
         self.events = environment.events
+
+        audit = Audit(environment)
+        self.audited_call = audit.audited_call
+        self.lookup_events = audit.lookup_events
 
         accounts = Accounts(environment)
         self.create_account = accounts.create_account

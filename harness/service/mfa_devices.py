@@ -271,7 +271,8 @@ class MfaDevices:
             name,
             caller.account_id,
             caller.user.name,
-            refused=True,
+            InvalidAuthenticationCode(),
+            caller,
             serialNumber=serial_number,
             userName=user.name,
             diagnosis=str(outcome),
@@ -280,5 +281,5 @@ class MfaDevices:
 
     def _happened(self, name: str, caller: Caller, serial_number: str, **more: str) -> None:
         self._environment.happened(
-            name, caller.account_id, caller.user.name, False, serialNumber=serial_number, **more
+            name, caller.account_id, caller.user.name, False, caller, serialNumber=serial_number, **more
         )

@@ -59,8 +59,9 @@ class SecurityKeys:
             key = self._enable(caller, user, device_name, outcome)
             self._happened(caller, user, serialNumber=key.serial_number)
             return key
-        self._happened(caller, user, refused=True, diagnosis=outcome.diagnosis)
-        raise InvalidInput(self._profile.say("security_key_refused"))
+        refusal = InvalidInput(self._profile.say("security_key_refused"))
+        self._happened(caller, user, refusal, diagnosis=outcome.diagnosis)
+        raise refusal
 
     def _enable(
         self, caller: Caller, user: User, device_name: str, registered: Registered
@@ -108,9 +109,15 @@ class SecurityKeys:
             iam_RegisterSecurityKey=state,
         )
 
-    def _happened(self, caller: Caller, user: User, refused: bool = False, **more: str) -> None:
+    def _happened(self, caller: Caller, user: User, refusal: InvalidInput | None = None, **more: str) -> None:
         self._environment.happened(
-            "EnableMFADevice", caller.account_id, caller.user.name, refused, userName=user.name, **more
+            "EnableMFADevice",
+            caller.account_id,
+            caller.user.name,
+            refusal or False,
+            caller,
+            userName=user.name,
+            **more,
         )
 
 
