@@ -119,7 +119,7 @@ class World:
     @cached_property
     def root(self) -> Person:
         """The account's root user, who signs in with the account's e-mail address."""
-        return self._person(self.identity.root_caller(self.account.id).user, ROOT_EMAIL)
+        return self._person(self.identity.root_user(self.account.id), ROOT_EMAIL)
 
     def user(
         self, name: str, *, administrator: bool = False, policies: Sequence[Policy] = (MANAGE_OWN_MFA,)

@@ -10,6 +10,7 @@ from harness.service.directory import access_keys_of, target, user_of
 from harness.service.environment import Environment
 from harness.service.errors import ExpiredToken, InvalidClientTokenId, LimitExceeded, NoSuchEntity
 from harness.service.model import AccessKey, Caller, SessionCredentials, User, user_key
+from harness.service.permissions import user_caller
 from harness.service.store import Transaction
 
 
@@ -41,9 +42,8 @@ class AccessKeys:
             key = transaction.get(AccessKey, access_key_id)
             if key is None or key.status != "Active" or session_token is not None:
                 raise InvalidClientTokenId
-            return Caller(
-                user=user_of(self._profile, transaction, key.account_id, key.user_name), via="access-key"
-            )
+            user = user_of(self._profile, transaction, key.account_id, key.user_name)
+            return user_caller(transaction, user, via="access-key")
 
     def _session_caller(
         self, transaction: Transaction, session: SessionCredentials, session_token: str | None
@@ -55,8 +55,9 @@ class AccessKeys:
         user = transaction.get(User, user_key(session.account_id, session.user_name))
         if user is None:
             raise InvalidClientTokenId
-        return Caller(
-            user=user,
+        return user_caller(
+            transaction,
+            user,
             via="session",
             mfa_authenticated_at=session.mfa_authenticated_at,
             expires_at=session.expires_at,

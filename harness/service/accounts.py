@@ -24,7 +24,7 @@ from harness.service.store import Transaction
 
 
 class Accounts:
-    """The verbs of accounts. The first two are the operator's, who needs no permission."""
+    """The verbs of accounts. The first three are the operator's, who needs no permission."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -73,10 +73,14 @@ class Accounts:
             )
             return account
 
+    def root_user(self, account_id: str) -> User:
+        """An account's root user; NoSuchEntity without such an account."""
+        with self._environment.store.transaction() as transaction:
+            return user_of(self._profile, transaction, account_id, ROOT)
+
     def root_caller(self, account_id: str) -> Caller:
         """An account's root user as caller, for setting things up; NoSuchEntity without such an account."""
-        with self._environment.store.transaction() as transaction:
-            return Caller(user=user_of(self._profile, transaction, account_id, ROOT), via="access-key")
+        return Caller(user=self.root_user(account_id), via="access-key")
 
     def get_account_summary(self, caller: Caller) -> Mapping[str, int]:
         """GetAccountSummary, as far as this service counts."""

@@ -9,10 +9,12 @@ from functools import lru_cache
 from harness.service import policy
 from harness.service.environment import Environment
 from harness.service.errors import AccessDenied, ExpiredToken, InvalidClientTokenId
-from harness.service.model import Caller
+from harness.service.grants import Role, RoleSession
+from harness.service.model import Caller, User
 from harness.service.policy import Policy, PolicyRequest, Verdict
 from harness.service.profile import ServiceProfile
 
+_SEVERITY = (Verdict.ALLOWED, Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
 _parsed = lru_cache(maxsize=256)(Policy.parse)
 
 
@@ -37,10 +39,14 @@ def authorize(environment: Environment, caller: Caller, action: str, resource: s
 
 
 def decide(caller: Caller, action: str, resource: str, context: Mapping[str, str]) -> Verdict:
-    """What the caller's policies say of an action, by itself."""
-    policies = [_parsed(document) for document in caller.user.policies.values()]
+    """What the caller's policies say of an action, by itself; a session's own can only take away."""
     request = PolicyRequest(action=action, resource=resource, context=context)
-    return policy.evaluate(policies, request).verdict
+    verdicts = [
+        policy.evaluate([_parsed(document) for document in documents], request).verdict
+        for documents in (caller.policies, caller.session_policies)
+        if documents or documents is caller.policies
+    ]
+    return max(verdicts, key=_SEVERITY.index)
 
 
 def policy_context(caller: Caller, now: float) -> dict[str, str]:
@@ -50,13 +56,11 @@ def policy_context(caller: Caller, now: float) -> dict[str, str]:
     console without MFA; ``aws:MultiFactorAuthAge`` is there only after MFA.
     """
     context = {
-        "aws:username": caller.user.name,
         "aws:userid": caller.user.user_id,
-        "aws:PrincipalArn": caller.arn,
         "aws:PrincipalAccount": caller.account_id,
-        "aws:PrincipalType": "User",
         "aws:CurrentTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "aws:EpochTime": str(int(now)),
+        **principal_context(caller.user.role if isinstance(caller.user, RoleSession) else caller.user),
     }
     if caller.mfa_authenticated_at is not None:
         context["aws:MultiFactorAuthPresent"] = "true"
@@ -64,6 +68,17 @@ def policy_context(caller: Caller, now: float) -> dict[str, str]:
     elif caller.via != "access-key":
         context["aws:MultiFactorAuthPresent"] = "false"
     return context
+
+
+def principal_context(principal: User | Role) -> dict[str, str]:
+    """The condition keys that say who asks, whatever it asks for and how."""
+    about = {"aws:PrincipalArn": principal.arn}
+    match principal:
+        case User():
+            about |= {"aws:username": principal.name, "aws:PrincipalType": "User"}
+        case Role():
+            about |= {"aws:PrincipalType": "AssumedRole"}
+    return about | {f"aws:PrincipalTag/{key}": value for key, value in principal.tags.items()}
 
 
 def _denial(profile: ServiceProfile, caller: Caller, action: str, resource: str, verdict: Verdict) -> str:

@@ -67,6 +67,7 @@ class Identity:
 
         accounts = Accounts(environment)
         self.create_account = accounts.create_account
+        self.root_user = accounts.root_user
         self.root_caller = accounts.root_caller
         self.get_account_summary = accounts.get_account_summary
         self.list_account_aliases = accounts.list_account_aliases

@@ -1,4 +1,4 @@
-"""What the service keeps: accounts, users, their credentials and MFA devices, and where a sign-in stands.
+"""What the service keeps: accounts, users, roles, their credentials and MFA devices, and sign-ins under way.
 
 Every class is a frozen record. ``key`` identifies it among its kind, ``account_id`` and ``user_name`` say
 whose it is (the root user is called ``root``). Times are the world's, in seconds since the Unix epoch.
@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from harness.service.grants import Group, Role, RoleSession, entity_key
 from harness.service.totp_rules import TotpState
 
 ROOT = "root"
-Via = Literal["access-key", "session", "console"]
+Via = Literal["access-key", "session", "role", "console"]
 
 
 class Record(Protocol):
@@ -31,12 +32,16 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An AWS account; ``id`` is its twelve digits, ``alias`` its name in sign-in addresses, if it has one."""
+    """An AWS account; ``id`` is its twelve digits, ``alias`` its name in sign-in addresses, if it has one.
+
+    ``phone_number`` is the contact's, in international form; root's recovery calls it.
+    """
 
     id: str
     alias: str | None
     root_email: str
     created_at: float
+    phone_number: str | None = None
 
     @property
     def key(self) -> str:
@@ -51,9 +56,24 @@ class Account:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordPolicy:
+    """What an account asks of its IAM users' passwords (IAM API: PasswordPolicy). Zero: no such rule."""
+
+    minimum_length: int
+    require_symbols: bool = False
+    require_numbers: bool = False
+    require_uppercase: bool = False
+    require_lowercase: bool = False
+    allow_users_to_change: bool = False
+    max_age_days: int = 0
+    reuse_prevention: int = 0
+    hard_expiry: bool = False
+
+
 def user_key(account_id: str, user_name: str) -> str:
-    """A user's key: IAM tells names apart by more than case, but does not let two differ by case alone."""
-    return f"{account_id}/{user_name.lower()}"
+    """A user's key."""
+    return entity_key(account_id, user_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +81,7 @@ class User:
     """An IAM user, or an account's root user: then ``root`` is true, and ``user_id`` is the account's ID.
 
     ``policies`` maps an inline policy's name to its document, as the text it was put as.
+    ``first_signed_in_at`` is when a console sign-in first got past the password.
     """
 
     account_id: str
@@ -71,7 +92,12 @@ class User:
     password_hash: str | None = field(default=None, repr=False)
     password_created_at: float | None = None
     password_last_used_at: float | None = None
+    first_signed_in_at: float | None = None
+    old_password_hashes: tuple[str, ...] = field(default=(), repr=False)
     policies: Mapping[str, str] = field(default_factory=dict)
+    attached: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
     root: bool = False
 
     @property
@@ -87,6 +113,9 @@ class User:
     @property
     def user_name(self) -> str:
         return self.name
+
+
+PolicyHolder = User | Group | Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +157,8 @@ class FidoSecurityKey:
     """One user's credential on a FIDO security key; the key itself may hold many users'.
 
     ``public_key`` is a COSE key; ``backup_eligible`` and ``backed_up`` are BE and BS (WebAuthn §6.1.3).
+    ``certifications`` maps ``FIDO``, ``FIPS-140-2`` and ``FIPS-140-3`` to the level that the model's metadata
+    gave at registration.
     """
 
     serial_number: str
@@ -143,6 +174,7 @@ class FidoSecurityKey:
     transports: tuple[str, ...] = ()
     backup_eligible: bool = False
     backed_up: bool = False
+    certifications: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -163,10 +195,21 @@ class AccessKey:
     user_name: str
     status: Literal["Active", "Inactive"] = "Active"
     created_at: float
+    changed_at: float | None = None
+    last_used: KeyUse | None = None
 
     @property
     def key(self) -> str:
         return self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyUse:
+    """When, where and for which service an access key signed."""
+
+    at: float
+    service: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +297,66 @@ class PendingRegistration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RootRecovery:
+    """How far root has come with signing in by e-mail and phone, in the sign-in session of that key (S4).
+
+    ``email_token_key`` is what the last e-mail's token is stored under, as :func:`session_key` makes it;
+    ``code`` what the screen shows while the call ``call_id`` lasts, until ``call_ends_at``.
+    """
+
+    session_key: str
+    account_id: str
+    user_name: str
+    emails: int = 0
+    email_token_key: str | None = field(default=None, repr=False)
+    email_verified: bool = False
+    calls: int = 0
+    call_id: str | None = None
+    call_ends_at: float = 0.0
+    code: str | None = field(default=None, repr=False)
+    phone_verified: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.session_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """What the service would have sent out: an e-mail, a call, or a request to support.
+
+    ``link`` is the path that an e-mail leads to, a bearer secret; ``body`` what a person wrote to support.
+    """
+
+    id: str
+    kind: Literal["email", "call", "support"]
+    account_id: str | None
+    user_name: str | None
+    to: str
+    subject: str
+    sent_at: float
+    body: str = field(default="", repr=False)
+    link: str | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsMfaDevice:
+    """A phone enabled for SMS codes while that could be done; it still shows, and does no more (S1)."""
+
+    account_id: str
+    user_name: str
+    phone_number: str
+
+    @property
+    def key(self) -> str:
+        return user_key(self.account_id, self.user_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalCount:
     """How often in a row a user's password or MFA was refused, and when last."""
 
@@ -270,10 +373,16 @@ class RefusalCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, by what right and until when. Good for one request: it holds the user's present policies."""
+    """Who asks, by what right and until when. Good for one request: it holds the present policies.
 
-    user: User
+    ``user`` is the user or the role's session that asks. ``policies`` are all the documents that speak for
+    it: its own, attached ones, its groups'. Where there are ``session_policies``, these must allow as well.
+    """
+
+    user: User | RoleSession
     via: Via
+    policies: tuple[str, ...] = ()
+    session_policies: tuple[str, ...] = ()
     mfa_authenticated_at: float | None = None
     expires_at: float | None = None
 

@@ -418,8 +418,9 @@ def _virtual_mfa_device(identity: Identity, device: VirtualMfaDevice) -> Answer:
     if device.user_name is None:
         return answer
     # Whoever may list the devices is told whose they are, without being let at the users.
-    operator = identity.root_caller(device.account_id)
-    owner = operator.user if device.user_name == ROOT else identity.get_user(operator, device.user_name)
+    owner = identity.root_user(device.account_id)
+    if device.user_name != ROOT:
+        owner = identity.get_user(identity.root_caller(device.account_id), device.user_name)
     return {**answer, "User": _user(owner)}
 
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import argon2
@@ -145,7 +145,9 @@ class Office:
 
     def in_console(self, caller: Caller, *, mfa: bool = False) -> Caller:
         """The same user signed in to the console."""
-        return Caller(user=caller.user, via="console", mfa_authenticated_at=self.clock() if mfa else None)
+        return replace(
+            caller, via="console", mfa_authenticated_at=self.clock() if mfa else None, expires_at=None
+        )
 
     def register(self, caller: Caller, user_name: str | None, name: str, key: SoftwareKey) -> Any:
         options = self.identity.begin_security_key_registration(caller, user_name, name)
