@@ -15,11 +15,13 @@ from harness.service.model import (
     AwaitingMfa,
     Caller,
     FidoSecurityKey,
+    HardwareTotpDevice,
     MfaDevice,
     SignedIn,
     SignInSession,
     TotpDevice,
     User,
+    VirtualMfaDevice,
     session_key,
     user_key,
 )
@@ -54,6 +56,13 @@ class SessionEnded(Exception):  # noqa: N818
     def __init__(self) -> None:
         super().__init__("Your session has ended. Sign in again.")
 
+
+# CloudTrail's MfaType: AWS Management Console sign-in events. Assumed: that of hardware TOTP tokens.
+_MFA_TYPES: dict[type[MfaDevice], str] = {
+    VirtualMfaDevice: "Virtual MFA",
+    HardwareTotpDevice: "Hardware MFA",
+    FidoSecurityKey: "U2F MFA",
+}
 
 # Whoever signs in under a name that does not exist.
 _NOBODY = User(account_id="", name="", user_id="", created_at=0.0)
@@ -116,6 +125,8 @@ class SignIn:
             raise SignInFailed
         if isinstance(session, SignedIn):
             self._console_login(claimed)
+        else:
+            self._check_mfa(claimed, self.mfa_methods(session))
         return session
 
     def _judge_password(self, transaction: Transaction, claimed: User, right: bool) -> SignInSession | None:
@@ -222,7 +233,7 @@ class SignIn:
             else:
                 signed_in = self._signed_in(transaction, user, awaiting, accepted)
         if accepted is None:
-            raise self._refused(user, awaiting, diagnosis, "CheckMfa")
+            raise self._refused(user, awaiting, diagnosis, "ConsoleLogin")
         self._console_login(user, accepted)
         return signed_in
 
@@ -270,7 +281,7 @@ class SignIn:
                 transaction.put(outcome.key)
                 signed_in = self._signed_in(transaction, user, awaiting, outcome.key)
         if isinstance(outcome, webauthn_rules.Refused):
-            raise self._refused(user, awaiting, outcome.diagnosis, "CheckMfa")
+            raise self._refused(user, awaiting, outcome.diagnosis, "ConsoleLogin")
         self._console_login(user, outcome.key)
         return signed_in
 
@@ -368,7 +379,16 @@ class SignIn:
         return session
 
     def _refused(self, user: User, session: AwaitingMfa, diagnosis: str, event: str) -> MfaRefused:
-        self._environment.happened(event, user.account_id, user.name, refused=True, diagnosis=diagnosis)
+        used = {"MFAUsed": "Yes"} if event == "ConsoleLogin" else {}
+        self._environment.happened(
+            event,
+            user.account_id,
+            user.name,
+            True,
+            user,
+            **used,
+            diagnosis=diagnosis,
+        )
         return MfaRefused(
             offer_resync=session.failures >= self._profile.failures_before_resync, diagnosis=diagnosis
         )
@@ -386,4 +406,9 @@ class SignIn:
         more = {"MFAUsed": "No" if device is None else "Yes"}
         if device is not None:
             more["MFAIdentifier"] = device.serial_number
-        self._environment.happened("ConsoleLogin", user.account_id, user.name, refused=refused, **more)
+        self._environment.happened("ConsoleLogin", user.account_id, user.name, refused, user, **more)
+
+    def _check_mfa(self, user: User, devices: list[MfaDevice]) -> None:
+        kinds = {_MFA_TYPES[type(device)] for device in devices}
+        kind = kinds.pop() if len(kinds) == 1 else "Multiple MFA Devices"
+        self._environment.happened("CheckMfa", user.account_id, user.name, False, user, MfaType=kind)
