@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -53,36 +54,63 @@ class DriftingClock:
     It follows ``source``; the drift counts from ``since`` (the source's time at construction unless
     given). Positive is fast: ``error = offset + drift_ppm * 1e-6 * (source() - since)``. The rate is a
     crystal's (1 ppm is 31.6 s a year); a :meth:`step` is a battery dip or a hand that sets the clock.
+    ``wander`` adds what else a real crystal does: the seconds gained by so many elapsed seconds, counted from
+    ``since`` (``emulator.drift.Oscillator.error`` is one).
     A value that is not a finite number, or a rate at which the clock would stand still, is a ``ValueError``.
     """
 
     def __init__(
-        self, source: Clock, *, offset: float = 0.0, drift_ppm: float = 0.0, since: float | None = None
+        self,
+        source: Clock,
+        *,
+        offset: float = 0.0,
+        drift_ppm: float = 0.0,
+        since: float | None = None,
+        wander: Callable[[float], float] | None = None,
     ) -> None:
         self._source = source
         self._offset = _finite("offset", offset)
         self._drift_ppm = _rate(drift_ppm)
         self._since = _finite("since", source() if since is None else since)
+        self._wander = wander
+        self._started = self._since
 
     def __call__(self) -> float:
         return self.at(self._source())
 
     def at(self, now: float) -> float:
         """What this clock shows when the true time is ``now``."""
-        return now + self._offset + self._drift_ppm * 1e-6 * (now - self._since)
+        linear = self._offset + self._drift_ppm * 1e-6 * (now - self._since)
+        return now + linear + (self._wander(now - self._started) if self._wander else 0.0)
 
     def when(self, reading: float) -> float:
         """The true time at which this clock shows ``reading``: the inverse of :meth:`at`, never early.
 
         A float near today's date resolves a quarter of a microsecond, so the plain inverse may fall just
-        short; ``at(when(reading)) >= reading`` holds exactly.
+        short; ``at(when(reading)) >= reading`` holds exactly. A clock that was set back shows some readings
+        twice: the answer is a time from now on, if there is one.
         """
+        if self._wander is not None:
+            return self._search(reading)
         now = self._since + (reading - self._offset - self._since) / (1 + self._drift_ppm * 1e-6)
         nudge = math.ulp(now)
         while self.at(now) < reading:
             now += nudge
             nudge *= 2
         return now
+
+    def _search(self, reading: float) -> float:
+        """As :meth:`when`, of a clock that wanders: bracketed from the present, then halved."""
+        early = late = self._source()
+        reach = abs(reading - self.at(late)) + 1e-4
+        while self.at(late) < reading:
+            early, late, reach = late, late + reach, 2 * reach
+        if early == late and self.at(late) > reading:
+            while self.at(early) >= reading:
+                early, reach = early - reach, 2 * reach
+        while early < (middle := (early + late) / 2) < late:
+            early, late = (middle, late) if self.at(middle) < reading else (early, middle)
+        return late
 
     @property
     def error(self) -> float:
@@ -99,7 +127,7 @@ class DriftingClock:
         # What has been gained so far stays gained: fold it into the offset before the rate changes.
         drift_ppm = _rate(drift_ppm)
         now = self._source()
-        self._offset = self.at(now) - now
+        self._offset += self._drift_ppm * 1e-6 * (now - self._since)
         self._since = now
         self._drift_ppm = drift_ppm
 

@@ -101,3 +101,38 @@ def test_a_jump_that_is_no_number_is_refused() -> None:
         DriftingClock(ManualClock(), offset=math.nan)
     with pytest.raises(ValueError, match="step must be a finite number of seconds, not inf"):
         DriftingClock(ManualClock()).step(math.inf)
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_clock_that_wanders_and_jumps_is_inverted_near_its_present_time(jump: float) -> None:
+    world = ManualClock(TODAY)
+    clock = DriftingClock(
+        world, offset=2, drift_ppm=-40, wander=lambda t: 1e-5 * t + (jump if t >= 1000 else 0.0)
+    )
+
+    for elapsed in (0.0, 990.0, 999.0, 1000.0, 1100.0):
+        world.set(TODAY + elapsed)
+        shown = clock()
+        for later in (0.0, 0.5, 5.0, 29.0):
+            now = clock.when(shown + later)
+            assert clock.at(now) >= shown + later
+            assert now >= world()
+            assert later == 0 or clock.at(now - 1e-6) < shown + later
+
+
+def test_a_clock_that_wanders_tells_when_it_showed_what_is_past() -> None:
+    world = ManualClock(TODAY)
+    clock = DriftingClock(world, wander=lambda t: 2e-5 * t)
+    world.advance(5000)
+
+    assert clock.when(TODAY + 100) == pytest.approx(TODAY + 100 - 0.002, abs=1e-6)
+
+
+def test_a_new_rate_leaves_the_wandering_as_it_was() -> None:
+    world = ManualClock(TODAY)
+    clock = DriftingClock(world, drift_ppm=10, wander=lambda t: 1e-3 * t)
+    world.advance(1000)
+    clock.drift_ppm = 0
+    world.advance(1000)
+
+    assert clock.error == pytest.approx(2.01, abs=1e-6)
