@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(capability, ...): skip unless the key has them, such as ctap2")
     # An unknown device is a usage error before anything runs; the default ones are known.
     if config.getoption("keyrig_key") != DEFAULT_KEY:
-        _key_source(config)
+        key_source(config)
     if config.getoption("keyrig_token") != DEFAULT_TOKEN:
         _token_source(config)
 
@@ -69,12 +69,12 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     from harness.world import World
 
     config = request.config
-    key_source = _key_source(config)
+    source = key_source(config)
     needed = [capability for mark in request.node.iter_markers("needs") for capability in mark.args]
-    if missing := [capability for capability in needed if capability not in key_source.capabilities]:
-        pytest.skip(f"needs {', '.join(missing)}, which {key_source} does not have")
+    if missing := [capability for capability in needed if capability not in source.capabilities]:
+        pytest.skip(f"needs {', '.join(missing)}, which {source} does not have")
     with World(
-        key_source=key_source,
+        key_source=source,
         token_source=_token_source(config),
         seed=f"{config.getoption('keyrig_seed')} {request.node.nodeid}",
     ) as world:
@@ -98,7 +98,8 @@ def _token_source(config: pytest.Config) -> type[EmulatedToken]:
         raise pytest.UsageError(str(error)) from None
 
 
-def _key_source(config: pytest.Config) -> KeySource:
+def key_source(config: pytest.Config) -> KeySource:
+    """Where the keys of this run come from: what ``--key`` names."""
     from harness.devices.find import find_key
     from harness.devices.key import DeviceError
 

@@ -52,6 +52,7 @@ class EmulatedKey(Key):
     ) -> None:
         self.clock = clock or ManualClock()
         self.faults = tuple(faults)
+        self._policies = touch, uv
         self.security_key = broken_key(
             faults_named(faults),
             profile,
@@ -65,7 +66,7 @@ class EmulatedKey(Key):
         )
         self._wire = _Wire(self.security_key, self.clock)
         self._raw = self._wire.connect()
-        self._device = self.open()
+        self._opened: CtapHidDevice | None = None
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -78,6 +79,12 @@ class EmulatedKey(Key):
     def counts_signatures(self) -> bool:
         """Whether its signature counter counts; a synced passkey's stays zero."""
         return self.security_key.profile.sign_counter
+
+    @property
+    def _device(self) -> CtapHidDevice:
+        if self._opened is None:  # when it is wanted: a broken key may not give a channel
+            self._opened = self.open()
+        return self._opened
 
     @property
     def capabilities(self) -> int:
@@ -100,9 +107,18 @@ class EmulatedKey(Key):
         self.security_key.verify(self.clock(), accepted)
         self._wire.deliver()
 
+    def leave_alone(self, alone: bool = True) -> None:
+        key = self.security_key
+        key.touch_policy, key.uv_policy = ("never", "never") if alone else self._policies
+
+    def wait(self, seconds: float) -> None:
+        end = self.clock() + seconds
+        while self._wire.wait(end):
+            pass
+
     def power_cycle(self) -> None:
         self._wire.power_cycle()
-        self._device = self.open()
+        self._opened = None
 
     def open(self) -> CtapHidDevice:
         profile = self.security_key.profile
@@ -185,9 +201,11 @@ class _Wire:
         self.deliver()
 
     def deliver(self) -> None:
-        """Give each packet of the key to the application that used its channel last."""
+        """Give each packet of the key to the application that used its channel last; of others, to all."""
         for packet in self._key.packets_to_send():
-            self._applications[int.from_bytes(packet[:4], "big")].arrived.append(packet)
+            owner = self._applications.get(int.from_bytes(packet[:4], "big"))
+            for application in {owner} if owner else set(self._applications.values()):
+                application.arrived.append(packet)
 
     def wait(self, end: float) -> bool:
         """Move the clock to what the key does next; if that is after ``end``, to the end, and false."""

@@ -6,6 +6,7 @@ meanwhile: scenarios that let days pass do so for the service and its tokens; th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from threading import Event
 
@@ -73,6 +74,12 @@ class HardwareKey(Key):
     def verify(self, accepted: bool = True) -> None:
         known = "knows" if accepted else "does not know"
         self._attendant.say(f"touch {self.title} with a finger that it {known}")
+
+    def leave_alone(self, alone: bool = True) -> None:
+        self._attendant.say(f"{'do not touch' if alone else 'touch again when asked:'} {self.title}")
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def pin(self) -> str:
         return self._attendant.pin(self.title)

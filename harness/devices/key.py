@@ -23,6 +23,11 @@ class Key(CtapDevice):
     def name(self) -> str:
         """What it is called where it was chosen, such as ``emulated:ctap21``."""
 
+    @property
+    def has_packets(self) -> bool:
+        """Whether it speaks CTAPHID, so that raw packets can be sent to it."""
+        return True
+
     @abstractmethod
     def touch(self) -> None:
         """Touch it now."""
@@ -30,6 +35,14 @@ class Key(CtapDevice):
     @abstractmethod
     def verify(self, accepted: bool = True) -> None:
         """Be verified by it now; with a finger that it does not know unless ``accepted``."""
+
+    @abstractmethod
+    def leave_alone(self, alone: bool = True) -> None:
+        """Touch it no more, nor be verified by it, whatever it asks; ``False`` ends that."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Let that much of the key's time pass."""
 
     @abstractmethod
     def power_cycle(self) -> None:

@@ -1,0 +1,186 @@
+"""The pytest plugin of the conformance suite: fixtures, markers, and the proof that its tests can fail.
+
+``keyrig conform`` loads it with ``-p harness.conformance.suite``. With ``--keyrig-prove`` each test is run
+once for every fault that it says it catches, on a key with that fault, and passes if it fails each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from harness.plugin import key_source
+
+if TYPE_CHECKING:
+    from harness.conformance.ceremony import Ceremony
+    from harness.conformance.pin import PinAuth
+    from harness.conformance.probe import Probe
+    from harness.conformance.trace import Trace
+    from harness.conformance.wire import Wire
+
+PIN = "conform 1"
+"""The PIN that tests give a key that has none."""
+
+TRACE: pytest.StashKey[Trace] = pytest.StashKey()
+FAULT: pytest.StashKey[str] = pytest.StashKey()
+FEATURES: pytest.StashKey[frozenset[str]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("keyrig")
+    group.addoption(
+        "--keyrig-prove", action="store_true", help="show that each test fails on the broken keys it names"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        "spec(identifier, section): a conformance test's name for ever, and what it rests on",
+        "catches(fault, ...): faults of a key on which the test fails",
+        "destructive(what): changes the key for good: its PIN, what it stores, a reset",
+        "touches(count): how often it has a person touch the key; once unless said",
+        "slow(seconds): how long it takes with a key that lives in real time",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+@pytest.fixture
+def probe(request: pytest.FixtureRequest) -> Iterator[Probe]:
+    """The key under test: a new one if it is emulated. Skips what it lacks, or may not be done to it."""
+    from emulator.clock import ManualClock
+    from harness.conformance.probe import Probe
+    from harness.conformance.trace import Trace
+    from harness.devices.find import find_key
+
+    item, config = request.node, request.config
+    source = key_source(config)
+    needed = [need for mark in item.iter_markers("needs") for need in mark.args]
+    found = _features(config)
+    if missing := [need for need in needed if need not in found]:
+        pytest.skip(f"needs {', '.join(missing)}, which {source} does not have")
+    if (mark := item.get_closest_marker("destructive")) and "destructive" not in source.capabilities:
+        pytest.skip(f"{mark.args[0]}: only with --destructive is that done to {source}")
+    if fault := item.stash.get(FAULT, None):
+        source = find_key(f"{source}+{fault}")
+    trace = item.stash[TRACE] = Trace()
+    key = source.new(clock=ManualClock(), seed=f"{config.getoption('keyrig_seed')} {item.nodeid}")
+    try:
+        yield Probe(key, trace)
+    finally:
+        key.close()
+
+
+@pytest.fixture
+def wire(probe: Probe) -> Wire:
+    """The raw packets of the key under test."""
+    from harness.conformance.wire import Wire
+
+    return Wire(probe.key, probe.trace)
+
+
+@pytest.fixture
+def ceremony(probe: Probe) -> Ceremony:
+    """Registers and signs in with the key under test."""
+    from harness.conformance.ceremony import Ceremony
+
+    return Ceremony(probe)
+
+
+@pytest.fixture
+def pin(probe: Probe, pin_auth: PinAuth) -> str:
+    """The PIN of the key under test; one that has none gets one, which is destructive."""
+    if probe.option("clientPin"):
+        return probe.key.pin() or PIN
+    pin_auth.set_pin(PIN).succeeded()
+    probe.info_now()
+    return PIN
+
+
+@pytest.fixture
+def pin_auth(probe: Probe) -> PinAuth:
+    """The key's preferred PIN/UV auth protocol."""
+    from harness.conformance.pin import PinAuth
+
+    return PinAuth(probe, probe.info[6][0])
+
+
+def _features(config: pytest.Config) -> frozenset[str]:
+    """What the key has; of one with a fault, what it would have without."""
+    from emulator.clock import ManualClock
+    from harness.conformance.features import features
+    from harness.conformance.probe import Probe
+    from harness.conformance.trace import Trace
+    from harness.devices.find import find_key
+
+    if FEATURES not in config.stash:
+        source = key_source(config)
+        name = str(source)
+        if name.startswith("emulated:"):
+            source = find_key(name.partition("+")[0])
+        key = source.new(clock=ManualClock(), seed="")
+        config.stash[FEATURES] = features(Probe(key, Trace())) | source.capabilities
+        key.close()
+    return config.stash[FEATURES]
+
+
+# The proof.
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    if not item.config.getoption("keyrig_prove"):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in _proof(item, nextitem):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+    """One report: passed if the test fails on every broken key that it names."""
+    faults = [name for mark in item.iter_markers("catches") for name in mark.args]
+    unnoticed = [] if faults else ["it names no fault that it catches"]
+    reports: list[pytest.TestReport] = []
+    for fault in faults:
+        item.stash[FAULT] = fault
+        item._initrequest()  # type: ignore[attr-defined]  # the fixtures of a further run
+        reports = runtestprotocol(item, nextitem=item if fault != faults[-1] else nextitem, log=False)
+        outcomes = {report.when: report for report in reports}
+        if outcomes["setup"].skipped:
+            return reports
+        if "call" not in outcomes or outcomes["call"].skipped:
+            unnoticed.append(
+                f"with {fault} it does not get as far as its own claim: {_why(outcomes['setup'])}"
+            )
+        elif outcomes["call"].passed:
+            unnoticed.append(f"it passes on a key with {fault}")
+    return [
+        pytest.TestReport(
+            nodeid=item.nodeid,
+            location=item.location,
+            keywords=dict(item.keywords),
+            outcome="failed" if unnoticed else "passed",
+            longrepr="; ".join(unnoticed) or None,
+            when="call",
+            user_properties=[("fault", fault) for fault in faults],
+        )
+    ]
+
+
+def _why(setup: pytest.TestReport) -> str:
+    crash = getattr(setup.longrepr, "reprcrash", None)
+    return str(crash.message).splitlines()[0] if crash else "it was skipped"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call":
+        for mark in item.iter_markers("spec"):
+            item.user_properties.append(("spec", " ".join(mark.args)))
+    return report
