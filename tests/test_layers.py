@@ -80,6 +80,8 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.sigv4",
         "harness.udev",
     ],
+    ["harness.service.transactions"],
+    ["harness.service.memory_store"],
     [
         "harness.service.identifiers",
         "harness.service.passwords",

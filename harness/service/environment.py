@@ -10,6 +10,7 @@ from typing import Any
 from emulator.clock import Clock
 from harness.service.errors import AwsError
 from harness.service.events import SIGN_IN_EVENTS, Trail, new_event
+from harness.service.grants import RoleSession
 from harness.service.identifiers import Identifiers
 from harness.service.model import ROOT, Caller, Challenge, User
 from harness.service.passwords import Passwords
@@ -147,16 +148,21 @@ class Environment:
 
 def user_identity(account_id: str, user_name: str, who: Caller | User | None) -> dict[str, Any]:
     """CloudTrail User Guide, "CloudTrail userIdentity element"."""
-    root = user_name == ROOT
-    identity: dict[str, Any] = {"type": "Root" if root else "IAMUser", "accountId": account_id}
-    if not root:
-        identity["userName"] = user_name
-    if who is None:
-        return identity
-    user = who if isinstance(who, User) else who.user
-    identity |= {"principalId": user.user_id, "arn": user.arn}
+    principal = who.user if isinstance(who, Caller) else who
+    identity: dict[str, Any] = {"accountId": account_id}
+    if principal is not None:
+        identity |= {"principalId": principal.user_id, "arn": principal.arn}
+    session: dict[str, Any] = {}
+    if isinstance(principal, RoleSession):
+        role = principal.role
+        issuer = {"type": "Role", "principalId": role.role_id, "arn": role.arn, "userName": role.name}
+        session["sessionIssuer"] = {**issuer, "accountId": account_id}
+        identity["type"] = "AssumedRole"
+    elif user_name == ROOT:
+        identity["type"] = "Root"
+    else:
+        identity |= {"type": "IAMUser", "userName": user_name}
     if isinstance(who, Caller) and who.via != "access-key":
-        mfa = who.mfa_authenticated_at
-        attributes = {"mfaAuthenticated": "false" if mfa is None else "true"}
-        identity["sessionContext"] = {"attributes": attributes}
+        mfa = "false" if who.mfa_authenticated_at is None else "true"
+        identity["sessionContext"] = {**session, "attributes": {"mfaAuthenticated": mfa}}
     return identity

@@ -76,9 +76,14 @@ class Event:
 
     @property
     def user_name(self) -> str:
-        """Who did it; the root user is called ``root``."""
-        who = self.record["userIdentity"]
-        return ROOT if who.get("type") == "Root" else str(who.get("userName", ""))
+        """Who did it: a user's name, ``root``, or ``ROLE/SESSION``."""
+        match self.record["userIdentity"]:
+            case {"type": "Root"}:
+                return ROOT
+            case {"type": "AssumedRole", "arn": str(arn)}:
+                return arn.partition("/")[2]
+            case who:
+                return str(who.get("userName", ""))
 
     @property
     def outcome(self) -> Literal["Success", "Failure"]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -24,6 +26,7 @@ class Seal:
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
+        self._digest_key = hmac.digest(key, b"digest", "sha256")  # a key of its own
 
     def close(self, data: bytes, *names: str | None) -> bytes:
         """The data sealed: nonce, ciphertext and tag."""
@@ -37,9 +40,13 @@ class Seal:
         except (InvalidTag, ValueError):
             return None
 
+    def digest(self, *names: str) -> bytes:
+        """What stands for these names where they are looked up: nobody without the key can guess it."""
+        return hmac.digest(self._digest_key, _associated(names), "sha256")
 
-def _associated(names: tuple[str | None, ...]) -> bytes:
-    return json.dumps(names).encode()
+
+def _associated(names: Sequence[str | None]) -> bytes:
+    return json.dumps(list(names)).encode()
 
 
 def key_path(path: Path) -> Path:

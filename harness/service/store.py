@@ -1,122 +1,24 @@
-"""Where the service keeps its records: one protocol, in memory or in an SQLite file.
-
-All access is in a transaction: all of it happens or none, and no two overlap, so that a rule that reads,
-decides and writes inside one is atomic.
-"""
+"""Where the service keeps its records: in memory, or in an SQLite file."""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
 
+from harness.service.memory_store import MemoryStore
 from harness.service.model import Record
 from harness.service.record_codec import decode, encode
 from harness.service.seal import Seal, SealError, key_path, open_sealed_file
+from harness.service.transactions import AccountStore, OneAtATime, R, StoreError, Transaction, handles
 
-R = TypeVar("R", bound=Record)
+__all__ = ["AccountStore", "MemoryStore", "SqliteStore", "StoreError", "Transaction"]
 
 _APPLICATION_ID = 0x6B657972  # "keyr"
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_S = 10.0
 _MEND = "restore it from a copy or start a new file"
-
-
-class StoreError(Exception):
-    """The store cannot be opened, read or written; the message is one line that says what to do."""
-
-
-class Transaction(Protocol):
-    """What can be done inside a transaction. Lists come in the order in which the records were first put."""
-
-    def get(self, kind: type[R], key: str) -> R | None:
-        """The record of that kind and key, or ``None``."""
-
-    def list(self, kind: type[R], *, account_id: str | None = None, user_name: str | None = None) -> list[R]:
-        """The records of that kind: all of them, an account's, or a user's."""
-
-    def put(self, record: Record) -> None:
-        """Keep the record, in place of the one of its kind and key if there is one."""
-
-    def delete(self, record: Record) -> None:
-        """Forget the record of that kind and key, if there is one."""
-
-
-class AccountStore(Protocol):
-    """Keeps records. Safe to use from many threads."""
-
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Begin a transaction: committed when the ``with`` block ends, undone if an exception leaves it."""
-
-    def close(self) -> None:
-        """Let go of what the store holds open."""
-
-
-class _OneAtATime:
-    """Serialises transactions among threads, and catches one begun inside another."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._busy = False
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            assert not self._busy, "a transaction was begun inside a transaction"
-            self._busy = True
-            try:
-                yield
-            finally:
-                self._busy = False
-
-
-class MemoryStore:
-    """Keeps records for as long as the process lives."""
-
-    def __init__(self) -> None:
-        self._records: dict[tuple[str, str], Record] = {}
-        self._one_at_a_time = _OneAtATime()
-
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        with self._one_at_a_time():
-            before = dict(self._records)
-            try:
-                yield _MemoryTransaction(self._records)
-            except BaseException:
-                self._records = before
-                raise
-
-    def close(self) -> None:
-        pass
-
-
-class _MemoryTransaction:
-    def __init__(self, records: dict[tuple[str, str], Record]) -> None:
-        self._records = records
-
-    def get(self, kind: type[R], key: str) -> R | None:
-        record = self._records.get((kind.__name__, key))
-        assert record is None or isinstance(record, kind)
-        return record
-
-    def list(self, kind: type[R], *, account_id: str | None = None, user_name: str | None = None) -> list[R]:
-        return [
-            record
-            for record in self._records.values()
-            if isinstance(record, kind)
-            and account_id in (None, record.account_id)
-            and user_name in (None, record.user_name)
-        ]
-
-    def put(self, record: Record) -> None:
-        self._records[type(record).__name__, record.key] = record
-
-    def delete(self, record: Record) -> None:
-        self._records.pop((type(record).__name__, record.key), None)
 
 
 class SqliteStore:
@@ -124,12 +26,13 @@ class SqliteStore:
 
     The file is created if there is none, and beside it the key, ``PATH.key``; both are for their owner alone
     (0600). A row's kind, key, account and user are in the clear so that SQLite can find it, and are bound to
-    the sealed record as associated data, so that a row cannot be passed off as another.
+    the sealed record as associated data, so that a row cannot be passed off as another. Its other handles are
+    kept as keyed digests.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._one_at_a_time = _OneAtATime()
+        self._one_at_a_time = OneAtATime()
         try:
             self._seal = open_sealed_file(self._path)
             self._connection = sqlite3.connect(
@@ -191,7 +94,12 @@ class SqliteStore:
             "CREATE TABLE record (put_order INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL,"
             " account_id TEXT, user_name TEXT, sealed BLOB NOT NULL, UNIQUE (kind, key))"
         )
-        sql("CREATE INDEX record_by_user ON record (kind, account_id, user_name)")
+        sql("CREATE INDEX record_by_user ON record (kind, account_id, user_name, put_order)")
+        sql(
+            "CREATE TABLE handle (kind TEXT NOT NULL, digest BLOB NOT NULL, key TEXT NOT NULL,"
+            " PRIMARY KEY (kind, digest, key)) WITHOUT ROWID"
+        )
+        sql("CREATE INDEX handle_by_key ON handle (kind, key)")
         sql("COMMIT")
 
 
@@ -208,12 +116,24 @@ class _SqliteTransaction:
         ).fetchone()
         return None if row is None else self._record(kind, *row)
 
+    def find(self, kind: type[R], handle: str) -> R | None:
+        keys = self._sql(
+            "SELECT key FROM handle WHERE kind = ? AND digest = ?",
+            (kind.__name__, self._digest(kind.__name__, handle)),
+        ).fetchall()
+        records = [record for (key,) in keys if (record := self.get(kind, key)) is not None]
+        return next((record for record in records if handle in handles(record)), None)
+
     def list(self, kind: type[R], *, account_id: str | None = None, user_name: str | None = None) -> list[R]:
+        # SQLite uses the index only for conditions that are there.
+        asked = {"kind": kind.__name__, "account_id": account_id, "user_name": user_name}
+        known = {column: value for column, value in asked.items() if value is not None}
         rows = self._sql(
-            "SELECT key, account_id, user_name, sealed FROM record WHERE kind = ?"
-            " AND (? IS NULL OR account_id = ?) AND (? IS NULL OR user_name = ?) ORDER BY put_order",
-            (kind.__name__, account_id, account_id, user_name, user_name),
-        )
+            "SELECT key, account_id, user_name, sealed FROM record WHERE "  # noqa: S608 - our own names
+            + " AND ".join(f"{column} = ?" for column in known)
+            + " ORDER BY put_order",
+            tuple(known.values()),
+        ).fetchall()
         return [self._record(kind, *row) for row in rows]
 
     def put(self, record: Record) -> None:
@@ -224,9 +144,21 @@ class _SqliteTransaction:
             " user_name = excluded.user_name, sealed = excluded.sealed",
             (*row, self._seal.close(encode(record), *row)),
         )
+        if known := handles(record):
+            self._forget_handles(record)
+            for handle in known:
+                digest = self._digest(type(record).__name__, handle)
+                self._sql("INSERT INTO handle VALUES (?, ?, ?)", (type(record).__name__, digest, record.key))
 
     def delete(self, record: Record) -> None:
         self._sql("DELETE FROM record WHERE kind = ? AND key = ?", (type(record).__name__, record.key))
+        self._forget_handles(record)
+
+    def _forget_handles(self, record: Record) -> None:
+        self._sql("DELETE FROM handle WHERE kind = ? AND key = ?", (type(record).__name__, record.key))
+
+    def _digest(self, kind: str, handle: str) -> bytes:
+        return self._seal.digest("handle", kind, handle)
 
     def _record(
         self, kind: type[R], key: str, account_id: str | None, user_name: str | None, sealed: bytes

@@ -6,11 +6,16 @@ import os
 import sqlite3
 import stat
 import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.service.model import (
     AccessKey,
@@ -301,7 +306,7 @@ def test_a_store_of_another_layout_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    assert "has layout 99, not 1" in refusal(path)
+    assert "has layout 99, not 2" in refusal(path)
 
 
 def test_the_key_of_another_store_is_refused(path: Path) -> None:
@@ -368,3 +373,94 @@ def test_a_change_is_in_the_file_when_its_transaction_ends(path: Path) -> None:
         assert [user.name for user in transaction.list(User)] == ["alice", "bob"]
     writer.close()
     reader.close()
+
+
+# What is found, and how.
+
+
+def test_a_record_is_found_by_its_handles_as_they_change(store: AccountStore) -> None:
+    with store.transaction() as transaction:
+        for record in RECORDS:
+            transaction.put(record)
+        assert transaction.find(Account, "alias example-corp") == ACCOUNT
+        assert transaction.find(Account, "email root@example.com") == ACCOUNT
+        key = transaction.find(FidoSecurityKey, "credential 00ff")
+        assert key is not None
+        assert transaction.find(User, "alias example-corp") is None
+        renamed = replace(ACCOUNT, alias=None, root_email="New@example.com")
+        transaction.put(renamed)
+        assert transaction.find(Account, "alias example-corp") is None
+        assert transaction.find(Account, "email new@example.com") == renamed
+        transaction.delete(key)
+        assert transaction.find(FidoSecurityKey, "credential 00ff") is None
+
+
+NAMES = st.sampled_from(["alice", "bob", "carol"])
+ACCOUNTS = st.sampled_from(["1", "2", None])
+PUT = st.builds(
+    lambda name, account_id, path: User(
+        account_id=account_id or "1", name=name, user_id=path, created_at=0.0
+    ),
+    NAMES,
+    ACCOUNTS,
+    st.sampled_from(["a", "b"]),
+) | st.builds(
+    lambda name, owner, account: HardwareTotpDevice(
+        serial_number=name, totp=TotpState(secret=bytes(20)), account_id=account, user_name=owner
+    ),
+    NAMES,
+    NAMES | st.none(),
+    ACCOUNTS,
+)
+STEPS = st.lists(st.tuples(st.sampled_from(["put", "delete"]), PUT), max_size=6)
+
+
+def seen(store: AccountStore) -> list[list[Record]]:
+    with store.transaction() as transaction:
+        return [
+            [*transaction.list(kind, account_id=account_id, user_name=user_name)]
+            for kind in (User, HardwareTotpDevice)
+            for account_id in (None, "1", "2")
+            for user_name in (None, "alice", "bob", "carol")
+        ]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(transactions=st.lists(st.tuples(STEPS, st.booleans()), max_size=5))
+def test_both_stores_keep_and_undo_alike(tmp_path: Path, transactions: list[tuple[Any, bool]]) -> None:
+    memory, file = MemoryStore(), SqliteStore(tmp_path / f"{uuid.uuid4()}.db")
+    for steps, fails in transactions:
+        for store in (memory, file):
+            with suppress(KeyError), store.transaction() as transaction:
+                for verb, record in steps:
+                    getattr(transaction, verb)(record)
+                if fails:
+                    raise KeyError
+        assert seen(memory) == seen(file)
+    file.close()
+
+
+def test_no_statement_reads_a_whole_table(path: Path) -> None:
+    store = SqliteStore(path)
+    said: list[str] = []
+    store._connection.set_trace_callback(said.append)
+    with store.transaction() as transaction:
+        transaction.list(FidoSecurityKey)
+        transaction.list(FidoSecurityKey, account_id=ACCOUNT.id)
+        transaction.list(FidoSecurityKey, account_id=ACCOUNT.id, user_name="alice")
+        transaction.find(Account, "alias example-corp")
+        transaction.put(ACCOUNT)
+        transaction.delete(ACCOUNT)
+    store._connection.set_trace_callback(None)
+    asked = [each for each in said if each.split()[0] in ("SELECT", "INSERT", "DELETE", "UPDATE")]
+    assert len(asked) >= 7
+    plans = [row[3] for each in asked for row in store._connection.execute(f"EXPLAIN QUERY PLAN {each}")]
+    assert plans
+    assert [plan for plan in plans if plan.startswith("SCAN")] == []
+    store.close()
+
+
+def test_a_handle_cannot_be_read_in_the_file(path: Path) -> None:
+    content = path.read_bytes()
+    assert b"root@example.com" not in content
+    assert b"example-corp" not in content
