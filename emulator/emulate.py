@@ -25,6 +25,7 @@ from emulator.transports.control import ControlEndpoint
 from emulator.transports.port import PortError
 from emulator.transports.robot import Robot
 from emulator.transports.udp import ANSWER_PORT, DEVICE_PORT
+from emulator.transports.vpcd import HOST, READER_PORT
 
 PROMPT = "prompt"
 PASSPHRASE_VARIABLE = "KEYRIG_STORE_PASSPHRASE"  # noqa: S105  # its name, not itself
@@ -56,6 +57,13 @@ def _when(_: click.Context, param: click.Parameter, value: str) -> str | float:
     return float(seconds[1])
 
 
+def _address(_: click.Context, __: click.Parameter, value: str) -> tuple[str, int]:
+    host, _colon, port = value.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) <= 65_535):
+        raise click.BadParameter(f"{value!r} is not as in {HOST}:{READER_PORT}")
+    return host, int(port)
+
+
 @click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.option(
     "--profile",
@@ -65,9 +73,10 @@ def _when(_: click.Context, param: click.Parameter, value: str) -> str | float:
 )
 @click.option(
     "--transport",
-    type=click.Choice(["uhid", "gadget", "udp"]),
+    type=click.Choice(["uhid", "gadget", "udp", "pcsc"]),
     default="uhid",
-    help="A HID device of this machine, a USB device at its USB device port, or packets over UDP.",
+    help="A HID device of this machine, a USB device at its USB device port, packets over UDP, or a smart "
+    "card in a virtual reader of pcscd.",
 )
 @click.option(
     "--touch",
@@ -119,6 +128,13 @@ def _when(_: click.Context, param: click.Parameter, value: str) -> str | float:
     default=ANSWER_PORT,
     metavar="PORT",
     help="For udp: where it answers; 0 is to whoever asked last.",
+)
+@click.option(
+    "--reader-address",
+    callback=_address,
+    default=f"{HOST}:{READER_PORT}",
+    metavar="HOST:PORT",
+    help="For pcsc: where the virtual reader for the first key listens.",
 )
 def emulate(
     *, profile: str, touch: Any, uv: Any, pin: str | None, answer_port: int, control: int | None, **more: Any

@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from emulator.card import Card, FidoApplet, ManagementApplet, OathApplet
 from emulator.exchange import Asked, Exchange, ExchangeLog
 from emulator.fido.gesture import Gesture
+from emulator.oath.ykoath import YkOath
 from emulator.profile import Profile
 from emulator.random_stream import RandomStream
 from emulator.security_key import SecurityKey
@@ -24,8 +26,9 @@ from emulator.transports.port import PacketPort, UsbIdentity
 from emulator.transports.robot import Robot, TouchHabit, UvHabit
 from emulator.transports.udp import ANSWER_PORT, DEVICE_PORT, UdpPort
 from emulator.transports.uhid import MAX_MESSAGE_SIZE, UhidPort
+from emulator.transports.vpcd import HOST, READER_PORT, Slot, VpcdPort
 
-Transport: TypeAlias = Literal["uhid", "gadget", "udp"]
+Transport: TypeAlias = Literal["uhid", "gadget", "udp", "pcsc"]
 
 PACKET_TIMEOUT = 2.0
 """Seconds that a client may pause within a message; a real key has less patience, a busy machine needs it."""
@@ -44,7 +47,8 @@ class KeyRing:
 
     ``store`` is a file, made if it is not there; ``seed`` makes serial numbers, keys and nonces
     reproducible, each opening of a store having its own. ``pin`` is set on keys that have none.
-    ``port`` and ``answer_port`` (``None``: whoever asked last) are for ``udp`` and count up by one a key.
+    ``port`` and ``answer_port`` (``None``: whoever asked last) are for ``udp`` and count up by one a key, as
+    does the port of ``reader_address``, which is for ``pcsc``.
     """
 
     profile: Profile
@@ -60,6 +64,7 @@ class KeyRing:
     seed: str | None = field(default=None, repr=False)
     port: int = DEVICE_PORT
     answer_port: int | None = ANSWER_PORT
+    reader_address: tuple[str, int] = (HOST, READER_PORT)
 
     @contextmanager
     def plugged_in(
@@ -114,9 +119,10 @@ class KeyRing:
             if seed is not None and file.openings > 1:  # what this seed gave before is in use
                 seed = f"{seed}/opening {file.openings}"
         clock, profile = KeyClock(), self.profile_of(number)
+        random_bytes = self.random_bytes if seed is None else RandomStream(seed)
         key = SecurityKey(
             profile,
-            random_bytes=self.random_bytes if seed is None else RandomStream(seed),
+            random_bytes=random_bytes,
             store=store,
             now=clock(),
             serial_number=serial_number,
@@ -135,6 +141,7 @@ class KeyRing:
             clock=clock,
             touch=self.touch,
             uv=self.uv,
+            wire=Slot(_card(key, store, serial_number, random_bytes)) if self.transport == "pcsc" else None,
         )
 
     def _seed(self, number: int) -> str | None:
@@ -155,6 +162,8 @@ class KeyRing:
         if self.transport == "uhid":
             size = min(profile.max_message_size, MAX_MESSAGE_SIZE)
             profile = replace(profile, max_message_size=size)
+        if self.transport == "pcsc":
+            profile = replace(profile, transports=("nfc",))
         if self.distinct_aaguid and number > 1:
             profile = replace(profile, aaguid=_aaguid(profile.aaguid, number))
         return profile
@@ -169,6 +178,9 @@ class KeyRing:
                 later = number - 1
                 answer_port = None if self.answer_port is None else self.answer_port + later
                 return _UdpPlug(self.port + later if self.port else 0, answer_port)
+            case "pcsc":
+                host, port = self.reader_address
+                return lambda: VpcdPort(host=host, port=port + number - 1)
 
 
 class _UdpPlug:
@@ -181,6 +193,14 @@ class _UdpPlug:
         opened = UdpPort(port=self._port, answer_port=self._answer_port)
         self._port = opened.port
         return opened
+
+
+def _card(
+    key: SecurityKey, store: CredentialStore, serial_number: str, random_bytes: Callable[[int], bytes]
+) -> Card:
+    """The key as a smart card, with the applets that ``ykman`` looks for."""
+    oath = OathApplet(YkOath(store, random_bytes), key)
+    return Card(key, (FidoApplet(key), oath, ManagementApplet(key, int(serial_number))))
 
 
 def _aaguid(first: bytes, number: int) -> bytes:

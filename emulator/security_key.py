@@ -375,6 +375,10 @@ class SecurityKey:
         if self._waiting is not None:
             self._give_up(CtapStatus.KEEPALIVE_CANCEL)
 
+    def abandon(self) -> None:
+        """Forget the command that waits, if any; it is not answered."""
+        self._close_waiting()
+
     def _forget(self) -> None:
         self._waiting: _Waiting | None = None
         self._presence = _U2fPresence()

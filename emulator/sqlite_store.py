@@ -63,8 +63,8 @@ CREATE TABLE credential (place INTEGER PRIMARY KEY, owner BLOB UNIQUE, sealed BL
 _MASTER_SECRET, _USER_VERIFICATION, _SIGN_COUNT, _OPENINGS = (
     "master secret", "user verification", "sign count", "openings",
 )  # fmt: skip
-_CREDENTIAL_CHANGES, _CONFIGURATION, _FINGERPRINTS, _PERSISTENT_TOKEN, _LARGE_BLOB_ARRAY = (
-    "credential changes", "configuration", "fingerprints", "persistent token", "large blob array",
+_CREDENTIAL_CHANGES, _CONFIGURATION, _FINGERPRINTS, _PERSISTENT_TOKEN, _LARGE_BLOB_ARRAY, _OATH = (
+    "credential changes", "configuration", "fingerprints", "persistent token", "large blob array", "oath",
 )  # fmt: skip
 
 _DAMAGED = "the file is damaged; restore it from a copy"
@@ -115,7 +115,7 @@ class SqliteStore:
     # The CredentialStore.
 
     def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
-        fresh = MemoryStore()
+        fresh = MemoryStore(Snapshot(oath=self.oath))
         fresh.initialize(master_secret, user_verification)
         self.restore(fresh.snapshot())
 
@@ -221,6 +221,15 @@ class SqliteStore:
             self._write(_LARGE_BLOB_ARRAY, serialized)
         self._memory.set_large_blob_array(serialized)
 
+    @property
+    def oath(self) -> bytes | None:
+        return self._memory.oath
+
+    def set_oath(self, state: bytes) -> None:
+        with self._transaction():
+            self._write(_OATH, state)
+        self._memory.set_oath(state)
+
     def snapshot(self) -> Snapshot:
         return self._memory.snapshot()
 
@@ -238,6 +247,7 @@ class SqliteStore:
             self._write(_FINGERPRINTS, [_encode(fingerprint) for fingerprint in snapshot.fingerprints])
             self._write(_PERSISTENT_TOKEN, snapshot.persistent_token)
             self._write(_LARGE_BLOB_ARRAY, snapshot.large_blob_array)
+            self._write(_OATH, snapshot.oath)
             for credential in snapshot.credentials:
                 self._write_credential(credential)
         self._memory.restore(snapshot)
@@ -327,6 +337,7 @@ class SqliteStore:
                 persistent_token=values.get(_PERSISTENT_TOKEN),
                 large_blob_array=values.get(_LARGE_BLOB_ARRAY, INITIAL_LARGE_BLOB_ARRAY),
                 credentials=tuple(credentials),
+                oath=values.get(_OATH),
             )
         )
         self._sign_counts_reserved = self._memory.sign_count

@@ -55,7 +55,8 @@ class Snapshot:
     """Everything a store holds, for comparing and for :meth:`CredentialStore.restore`; full of secrets.
 
     ``credential_changes`` counts what was put, updated and deleted; ``credentials`` are oldest first;
-    ``persistent_token`` is the 32-byte persistentPinUvAuthToken, ``None`` before it is asked for.
+    ``persistent_token`` is the 32-byte persistentPinUvAuthToken, ``None`` before it is asked for; ``oath`` is
+    what the YKOATH applet keeps beside the authenticator, ``None`` before it was used.
     """
 
     master_secret: bytes | None = field(default=None, repr=False)
@@ -67,6 +68,7 @@ class Snapshot:
     persistent_token: bytes | None = field(default=None, repr=False)
     large_blob_array: bytes = field(default=INITIAL_LARGE_BLOB_ARRAY, repr=False)
     credentials: tuple[Credential, ...] = ()
+    oath: bytes | None = field(default=None, repr=False)
 
 
 class CredentialStore(Protocol):
@@ -76,7 +78,7 @@ class CredentialStore(Protocol):
     """
 
     def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
-        """Forget everything and begin anew with these (CTAP 2.3 §6.6)."""
+        """Forget everything but ``oath`` and begin anew with these (CTAP 2.3 §6.6)."""
 
     @property
     def master_secret(self) -> bytes | None:
@@ -151,6 +153,13 @@ class CredentialStore(Protocol):
     def set_large_blob_array(self, serialized: bytes) -> None:
         """Replace it."""
 
+    @property
+    def oath(self) -> bytes | None:
+        """What the YKOATH applet keeps, in its own words."""
+
+    def set_oath(self, state: bytes) -> None:
+        """Replace it."""
+
     def snapshot(self) -> Snapshot:
         """All of it, as it is now."""
 
@@ -163,10 +172,13 @@ class MemoryStore:
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
         self._user_verification: UserVerificationState | None = None
+        self._oath: bytes | None = None
         self.restore(snapshot or Snapshot())
 
     def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
-        self.restore(Snapshot(master_secret=master_secret, user_verification=user_verification))
+        self.restore(
+            Snapshot(master_secret=master_secret, user_verification=user_verification, oath=self._oath)
+        )
 
     @property
     def master_secret(self) -> bytes | None:
@@ -254,6 +266,13 @@ class MemoryStore:
     def set_large_blob_array(self, serialized: bytes) -> None:
         self._large_blob_array = serialized
 
+    @property
+    def oath(self) -> bytes | None:
+        return self._oath
+
+    def set_oath(self, state: bytes) -> None:
+        self._oath = state
+
     def snapshot(self) -> Snapshot:
         return Snapshot(
             master_secret=self._master_secret,
@@ -265,6 +284,7 @@ class MemoryStore:
             persistent_token=self._persistent_token,
             large_blob_array=self._large_blob_array,
             credentials=tuple(self._by_id.values()),
+            oath=self._oath,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -276,6 +296,7 @@ class MemoryStore:
         self._fingerprints = snapshot.fingerprints
         self._persistent_token = snapshot.persistent_token
         self._large_blob_array = snapshot.large_blob_array
+        self._oath = snapshot.oath
         self._by_id: dict[bytes, Credential] = {}  # oldest first
         self._by_rp: dict[bytes, dict[bytes, Credential]] = {}  # RP ID hash -> user ID, oldest first
         for credential in snapshot.credentials:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from emulator.clock import Clock
 from emulator.fido.ctaphid import INITIALIZATION_BIT, CtapHidCommand
@@ -25,6 +25,16 @@ MAX_WAITING = 1024
 """Packets that may wait for the key, eight of the longest messages; more, from a flood, are lost."""
 
 _log = logging.getLogger(__name__)
+
+
+class Wire(Protocol):
+    """Takes what a port reads, and says what it is to write; a key does for its own packets."""
+
+    def receive(self, packet: bytes, now: float) -> None: ...
+
+    def packets_to_send(self) -> list[bytes]: ...
+
+    def power_cycle(self, now: float) -> None: ...
 
 
 class KeyClock:
@@ -45,7 +55,8 @@ class KeyLoop:
     """Runs ``key`` on the port that ``plug`` opens, from :meth:`start` to :meth:`stop`.
 
     One thread owns the key: what others want of it goes through :meth:`call`. ``attend`` is called there
-    after everything that happens to the key, as a person who looks at it would act.
+    after everything that happens to the key, as a person who looks at it would act. ``wire`` is what stands
+    between the key and the port, if what passes there is not the key's own packets.
     """
 
     def __init__(
@@ -55,8 +66,10 @@ class KeyLoop:
         *,
         clock: Clock,
         attend: Act[None] | None = None,
+        wire: Wire | None = None,
     ) -> None:
         self._key = key
+        self._wire: Wire = wire or key
         self._plug = plug
         self._clock = clock
         self._attend = attend or _look_away
@@ -121,20 +134,20 @@ class KeyLoop:
 
     def unplug(self) -> None:
         """Take the key's power away: what ran is abandoned, the client's node is gone."""
-        self.call(lambda key, now: self._close(key, now))
+        self.call(lambda key, now: self._close(now))
 
     def _open(self) -> None:
         port = self._port = self._plug()
         self._reader = threading.Thread(target=self._read, args=(port,), name="reader", daemon=True)
-        self._key.power_cycle(self._tell_time())
+        self._wire.power_cycle(self._tell_time())
         self._reader.start()
 
-    def _close(self, key: SecurityKey, now: float) -> None:
+    def _close(self, now: float) -> None:
         if self._port is not None and self._reader is not None:
             self._port.close()
             self._reader.join()
             self._port = self._reader = None
-            key.power_cycle(now)
+            self._wire.power_cycle(now)
 
     def _read(self, port: PacketPort) -> None:
         """Drain the port: nothing else, for what is not read at once may be lost."""
@@ -149,7 +162,7 @@ class KeyLoop:
         """Hand it over as of its arrival: that we are slow does not count against the platform."""
         if port is self._port:
             self._now = max(arrived, self._now)
-            self._key.receive(packet, self._now)
+            self._wire.receive(packet, self._now)
 
     def _tell_time(self) -> float:
         """The time for the key, which never goes back."""
@@ -171,7 +184,7 @@ class KeyLoop:
             happening()
             self._attend(self._key, self._now)
             previous = b""
-            for packet in self._key.packets_to_send():
+            for packet in self._wire.packets_to_send():
                 if self._port is not None and not (packet == previous and _is_keepalive(packet)):
                     self._port.write(packet)
                 previous = packet

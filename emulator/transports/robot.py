@@ -12,7 +12,7 @@ from emulator.exchange import Asked, Exchange, ExchangeLog
 from emulator.fido.gesture import Gesture, SampleStatus
 from emulator.security_key import GesturePolicy, SecurityKey
 from emulator.store import CredentialStore, Snapshot
-from emulator.transports.loop import KeyClock, KeyLoop
+from emulator.transports.loop import KeyClock, KeyLoop, Wire
 from emulator.transports.port import PacketPort, UsbIdentity
 
 TouchHabit: TypeAlias = Literal["always", "never"] | float
@@ -55,7 +55,8 @@ class _Press:
 class Robot:
     """Runs ``key`` on the ports that ``plug`` opens, and does to it what it is told.
 
-    ``store`` and ``log`` are the key's own; ``clock`` is the one it runs on. Times are seconds.
+    ``store`` and ``log`` are the key's own; ``clock`` is the one it runs on; ``wire`` is what stands between
+    the key and the ports, if anything does. Times are seconds.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class Robot:
         clock: KeyClock,
         touch: TouchHabit = "always",
         uv: UvHabit = "always",
+        wire: Wire | None = None,
     ) -> None:
         self.identity = identity
-        self._loop = KeyLoop(key, plug, clock=clock, attend=self._attend)
+        self._loop = KeyLoop(key, plug, clock=clock, attend=self._attend, wire=wire)
         self._store = store
         self._log = log
         self._clock = clock
