@@ -91,6 +91,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.passwords",
         "harness.service.policy",
         "harness.service.store",
+        "harness.service.totp_servers",
         "harness.service.webauthn_rules",
     ],
     # The parts of identity, from what they stand on to what they do.

@@ -8,6 +8,8 @@ A step has three marks. *Now* is the step the service's clock stands in. ``learn
 the token is believed to be ahead of that (negative: behind), so that codes are expected around ``now +
 learned_drift``. ``last_step``, the watermark, is the highest step accepted so far; nothing at or below it is
 ever accepted again (RFC 6238 §5.2).
+
+That is the AWS-style rule. Other servers' rules, defects included, are other :class:`TotpLimits`.
 """
 
 from __future__ import annotations
@@ -15,15 +17,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Literal
 
 import pyotp
 
+from harness.service.totp_limits import LatePair as LatePair
+from harness.service.totp_limits import Order
+from harness.service.totp_limits import TotpLimits as TotpLimits
+
 Algorithm = Literal["SHA1", "SHA256", "SHA512"]
-LatePair = Literal["associate-out-of-sync", "refuse"]
 
 _HASHES = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
 
@@ -32,6 +37,8 @@ _HASHES = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha
 class TotpState:
     """What the service keeps about one TOTP device; ``last_step`` is ``None`` until a code is accepted.
 
+    ``learned_shift`` is the memory of servers that keep seconds, on top of ``learned_drift`` in steps;
+    ``used_steps`` that of servers that remember used codes and no watermark.
     ``secret`` is at least 14 bytes (112 bits, NIST SP 800-63B-4 §3.1.4.1), ``digits`` 6 to 8, ``period`` 1 to
     120 s; anything else is a ``ValueError``, so that no later rule can trip over it.
     """
@@ -42,6 +49,8 @@ class TotpState:
     algorithm: Algorithm = "SHA1"
     learned_drift: int = 0
     last_step: int | None = None
+    learned_shift: float = 0.0
+    used_steps: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.secret) < 14:
@@ -54,36 +63,6 @@ class TotpState:
             raise ValueError(f"algorithm must be one of {', '.join(_HASHES)}, not {self.algorithm!r}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TotpLimits:
-    """How far the service looks; every value comes from its profile.
-
-    ``window``: steps each side of the expected one that sign-in accepts. ``look_ahead``: steps each side of
-    now that enabling and resync search, and as far as a refused code is traced for the log. ``learns``:
-    whether each sign-in rewrites ``learned_drift``; with a ``window`` of 1 that is a trap, for a code read
-    late moves the expected step and the next one, read promptly, can fall outside. ``late_pair``: what
-    becomes of a pair whose second code is more than ``late_after`` steps behind now. The service cannot tell
-    a slow clock from a slow person, so "refuse" also refuses a token truly that slow.
-    """
-
-    window: int
-    look_ahead: int
-    learns: bool
-    late_pair: LatePair
-    late_after: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.window <= self.look_ahead:
-            raise ValueError(
-                f"window must be 0 to look_ahead ({self.look_ahead}) steps, not {self.window}; "
-                "resync searches wider than sign-in"
-            )
-        if self.late_after < 0:
-            raise ValueError(f"late_after must be 0 steps or more, not {self.late_after}")
-        if self.late_pair not in ("associate-out-of-sync", "refuse"):
-            raise ValueError(f'late_pair must be "associate-out-of-sync" or "refuse", not {self.late_pair!r}')
-
-
 class Reason(Enum):
     """Why codes were refused: for the log, never for whoever sent them. The value is how a log puts it."""
 
@@ -93,6 +72,7 @@ class Reason(Enum):
     REPLAYED = "code already used"
     NOT_CONSECUTIVE = "codes not consecutive"
     LATE = "pair too late"
+    NO_RESYNC = "this server has no resync"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,31 +107,100 @@ class Refused:
 Outcome = Accepted | Refused
 
 
+# The sort key by which each order of search tries steps around the expected one.
+_ORDER: Mapping[Order, Callable[[int], Callable[[int], tuple[int, ...]]]] = {
+    "latest": lambda _: lambda step: (-step,),
+    "oldest": lambda _: lambda step: (step,),
+    "nearest-ahead": lambda expected: lambda step: (abs(step - expected), -step),
+    "nearest-behind": lambda expected: lambda step: (abs(step - expected), step),
+}
+
+
 def verify(state: TotpState, code: str, now: float, limits: TotpLimits) -> Outcome:
     """Judge one code at sign-in.
 
-    Accepted within ``window`` steps of the expected step and above the watermark. Any string may be offered.
+    Accepted within the window around the expected step and, but for servers that differ, above the
+    watermark. Any string may be offered.
     """
     if not _well_formed(code, state):
         return Refused(reason=Reason.MALFORMED)
-    current = _step_at(state, now)
-    expected = current + state.learned_drift
-    matches = _matching(_codes(state, _around(expected, limits.window)), code)
-    if fresh := [step for step in matches if _above_watermark(state, step)]:
-        # Two steps of one window can share a code; the later one leaves neither to be replayed.
-        step = max(fresh)
-        drift = step - current if limits.learns else state.learned_drift
-        return Accepted(state=replace(state, learned_drift=drift, last_step=step), step=step)
-    return _diagnose(state, code, now, expected, limits)
+    expected = _expected(state, now)
+    reach = limits.sign_in_reach(state.period)
+    matches = sorted(
+        _matching(_codes(state, range(expected + reach.start, expected + reach.stop)), code),
+        key=_ORDER[limits.order](expected),
+    )
+    if (step := _fresh(state, code, matches, expected, limits)) is None:
+        return _diagnose(state, code, now, expected, limits)
+    return Accepted(state=_after_sign_in(state, step, expected, now, limits), step=step)
+
+
+def _fresh(state: TotpState, code: str, matches: list[int], expected: int, limits: TotpLimits) -> int | None:
+    """The step that the code proves, found in the server's order and not held to be used already."""
+    match limits.replay:
+        case "pass-over":
+            matches = [step for step in matches if _above_watermark(state, step)]
+        case "decide":
+            matches = [step for step in matches[:1] if _above_watermark(state, _mark(step, expected, limits))]
+        case "codes":
+            matches = [] if _matching(_codes(state, state.used_steps), code) else matches
+        case "none":
+            pass
+    return matches[0] if matches else None
+
+
+def _after_sign_in(state: TotpState, step: int, expected: int, now: float, limits: TotpLimits) -> TotpState:
+    """What is remembered of an accepted code: the watermark, and the drift if the server learns."""
+    match limits.replay:
+        case "none":
+            pass
+        case "codes":
+            near = limits.resync_reach(state.period)
+            kept = tuple(used for used in state.used_steps if used - expected in near)
+            state = replace(state, used_steps=(*kept, step))
+        case _:
+            # Two steps of one window can share a code; the later one leaves neither to be replayed.
+            state = replace(state, last_step=_mark(step, expected, limits))
+    if not limits.learns:
+        return state
+    if limits.memory == "seconds":
+        return replace(state, learned_drift=0, learned_shift=float(step * state.period - int(now)))
+    return replace(state, learned_drift=step - _step_at(state, now), learned_shift=0.0)
+
+
+def _mark(step: int, expected: int, limits: TotpLimits) -> int:
+    """Where the watermark goes for a step; a server that loses the sign puts it ahead whatever the side."""
+    return expected + abs(step - expected) if limits.loses_sign else step
 
 
 def enable(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits) -> Outcome:
-    """Judge the two codes that enable a device: a first synchronisation, by the rule of :func:`resync`."""
-    return resync(state, code_1, code_2, now, limits)
+    """Judge the two codes that enable a device: a first synchronisation, by the rule of :func:`resync`.
+
+    Where there is no resync, sign-in must take either code; the second is the one remembered.
+    """
+    if limits.resync != "none":
+        return resync(state, code_1, code_2, now, limits)
+    first = verify(state, code_1, now, limits)
+    return verify(state, code_2, now, limits) if isinstance(first, Accepted) else first
 
 
 def resync(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits) -> Outcome:
-    """Judge two consecutive codes and take the token's clock to be where they say.
+    """Judge two consecutive codes and take the token's clock to be where they say, as the server searches."""
+    if limits.resync == "none":
+        return Refused(reason=Reason.NO_RESYNC)
+    if not (_well_formed(code_1, state) and _well_formed(code_2, state)):
+        return Refused(reason=Reason.MALFORMED)
+    match limits.resync:
+        case "nearest-pair":
+            return _resync_nearest(state, code_1, code_2, now, limits)
+        case "outwards":
+            return _resync_outwards(state, code_1, code_2, now, limits)
+        case "oldest-of-each":
+            return _resync_oldest(state, code_1, code_2, now, limits)
+
+
+def _resync_nearest(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits) -> Outcome:
+    """The AWS-style search.
 
     Of the pairs of steps n - 1 and n, n within ``look_ahead`` of now, that have these codes, the nearest to
     now sets ``learned_drift`` to n - now and the watermark to n. Nothing of the earlier belief enters the
@@ -163,13 +212,12 @@ def resync(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpL
     device is associated, but out of sync). A later prompt pair finds the true step and mends it. The previous
     and the current code sent at once are a prompt pair: n is now.
     """
-    if not (_well_formed(code_1, state) and _well_formed(code_2, state)):
-        return Refused(reason=Reason.MALFORMED)
     if code_1 == code_2:
         return Refused(reason=Reason.NOT_CONSECUTIVE)
     current = _step_at(state, now)
+    reach = limits.resync_reach(state.period)
     # One step further back, for the first code of a pair whose second is the furthest back.
-    codes = _codes(state, range(current - limits.look_ahead - 1, current + limits.look_ahead + 1))
+    codes = _codes(state, range(current + reach.start - 1, current + reach.stop))
     firsts, seconds = _matching(codes, code_1), _matching(codes, code_2)
     pairs = [step for step in seconds if step - 1 in firsts]
     if not pairs:
@@ -180,23 +228,62 @@ def resync(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpL
     step = min(fresh, key=lambda step: abs(step - current))
     if limits.late_pair == "refuse" and current - step > limits.late_after:
         return Refused(reason=Reason.LATE, age_seconds=now - step * state.period)
-    return Accepted(state=replace(state, learned_drift=step - current, last_step=step), step=step)
+    return _resynced(state, step, drift=step - current)
+
+
+def _resync_outwards(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits) -> Outcome:
+    """The first pair outwards from the expected step, above the watermark; believed one step further on."""
+    expected, reach = _expected(state, now), limits.resync_reach(state.period)
+    codes = _codes(state, range(expected + reach.start, expected + reach.stop + 1))
+    firsts, seconds = _matching(codes, code_1), _matching(codes, code_2)
+    pairs = [step for step in firsts if step - expected in reach and step + 1 in seconds]
+    if fresh := [step for step in pairs if _above_watermark(state, step)]:
+        second = min(fresh, key=_ORDER["nearest-ahead"](expected)) + 1
+        return _resynced(state, second, drift=second + 1 - _step_at(state, now))
+    if pairs:
+        return Refused(reason=Reason.REPLAYED)
+    return Refused(reason=Reason.NOT_CONSECUTIVE if firsts and seconds else Reason.WRONG)
+
+
+def _resync_oldest(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits) -> Outcome:
+    """The oldest match of each code by itself; the pair stands if they are neighbours."""
+    expected, reach = _expected(state, now), limits.resync_reach(state.period)
+    codes = _codes(state, range(expected + reach.start - 1, expected + reach.stop))
+    firsts = [step for step in _matching(codes, code_1) if step + 1 - expected in reach]
+    seconds = [step for step in _matching(codes, code_2) if step - expected in reach]
+    if not (firsts and seconds):
+        return Refused(reason=Reason.WRONG)
+    first, second, reuses = min(firsts), min(seconds), limits.resync_watermark == "next"
+    if not _above_watermark(state, first + reuses):
+        return Refused(reason=Reason.REPLAYED)
+    if first + 1 != second:
+        return Refused(reason=Reason.NOT_CONSECUTIVE)
+    shift = (second + 0.5) * state.period - now
+    return _resynced(state, second, drift=0, shift=shift, mark=second + reuses)
+
+
+def _resynced(
+    state: TotpState, step: int, *, drift: int, shift: float = 0.0, mark: int | None = None
+) -> Accepted:
+    mark = step if mark is None else mark
+    return Accepted(state=replace(state, learned_drift=drift, learned_shift=shift, last_step=mark), step=step)
 
 
 def _diagnose(state: TotpState, code: str, now: float, expected: int, limits: TotpLimits) -> Refused:
     """Say why a refused code was refused, having looked as far as resync would; accepts nothing."""
-    matches = _matching(_codes(state, _around(expected, limits.look_ahead)), code)
+    reach = limits.resync_reach(state.period)
+    matches = _matching(_codes(state, range(expected + reach.start, expected + reach.stop)), code)
     if not matches:
         return Refused(reason=Reason.WRONG)
     step = min(matches, key=lambda step: abs(step - expected))
-    used = step == state.last_step or abs(step - expected) <= limits.window
+    used = step == state.last_step or step - expected in limits.sign_in_reach(state.period)
     return Refused(
         reason=Reason.REPLAYED if used else Reason.OUT_OF_WINDOW,
-        age_seconds=now + (state.learned_drift - step) * state.period,
+        age_seconds=now + state.learned_shift + (state.learned_drift - step) * state.period,
     )
 
 
-def _codes(state: TotpState, steps: range) -> dict[int, str]:
+def _codes(state: TotpState, steps: Iterable[int]) -> dict[int, str]:
     """The code of each step since 1970."""
     generator = _Generator(state)
     return {step: generator.at(step) for step in steps if step >= 0}
@@ -219,12 +306,13 @@ def _matching(codes: Mapping[int, str], code: str) -> list[int]:
     return [step for step, candidate in codes.items() if hmac.compare_digest(candidate, code)]
 
 
-def _around(step: int, distance: int) -> range:
-    return range(step - distance, step + distance + 1)
-
-
 def _step_at(state: TotpState, now: float) -> int:
     return int(now // state.period)
+
+
+def _expected(state: TotpState, now: float) -> int:
+    """The step that the token is believed to stand in."""
+    return int((now + state.learned_shift) // state.period) + state.learned_drift
 
 
 def _above_watermark(state: TotpState, step: int) -> bool:
