@@ -23,8 +23,10 @@ Members = dict[int, Any]
 class ChangedPackets:
     """Packets that pass through other hands.
 
-    ``incoming`` gives what the key gets of a packet, ``None`` for nothing; ``outgoing`` the packets that
-    truly leave; ``keepalive`` what becomes of a keepalive's status; without ``timers`` no deadline comes.
+    ``incoming`` gives what the key gets of a packet, ``None`` for nothing; ``instead`` the packets that
+    answer one which the key never sees; ``besides`` those that follow the key's own; ``outgoing`` those that
+    truly leave; ``keepalive`` what becomes of a keepalive's status. Without ``timers`` no deadline comes, and
+    without ``forgets`` a power cycle changes nothing.
     """
 
     def __init__(
@@ -32,23 +34,36 @@ class ChangedPackets:
         inner: Packets,
         *,
         incoming: Callable[[bytes], bytes | None] = lambda packet: packet,
+        instead: Callable[[bytes], list[bytes] | None] = lambda _: None,
+        besides: Callable[[bytes], list[bytes]] = lambda _: [],
         outgoing: Callable[[list[bytes]], list[bytes]] = lambda packets: packets,
         keepalive: Callable[[KeepaliveStatus], KeepaliveStatus | None] = lambda status: status,
         timers: bool = True,
+        forgets: bool = True,
     ) -> None:
         self._inner = inner
-        self._incoming, self._outgoing, self._keepalive = incoming, outgoing, keepalive
-        self._timers = timers
+        self._incoming, self._instead, self._besides = incoming, instead, besides
+        self._outgoing, self._keepalive = outgoing, keepalive
+        self._timers, self._forgets = timers, forgets
+        self._added: list[bytes] = []
 
     def power_cycle(self) -> None:
-        self._inner.power_cycle()
+        if self._forgets:
+            self._inner.power_cycle()
 
     def receive(self, packet: bytes, now: float) -> Event | None:
+        answers = self._instead(packet)
+        if answers is not None:
+            self._added += answers
+            return None
         changed = self._incoming(packet)
-        return None if changed is None else self._inner.receive(changed, now if self._timers else 0.0)
+        event = None if changed is None else self._inner.receive(changed, now if self._timers else 0.0)
+        self._added += self._besides(packet)
+        return event
 
     def packets_to_send(self) -> list[bytes]:
         packets = self._inner.packets_to_send()
+        packets, self._added = [*packets, *self._added], []
         return self._outgoing(packets) if packets else []
 
     def next_timer(self) -> float | None:
