@@ -124,14 +124,11 @@ def verify(state: TotpState, code: str, now: float, limits: TotpLimits) -> Outco
     """
     if not _well_formed(code, state):
         return Refused(reason=Reason.MALFORMED)
-    expected = _expected(state, now)
-    reach = limits.sign_in_reach(state.period)
-    matches = sorted(
-        _matching(_codes(state, range(expected + reach.start, expected + reach.stop)), code),
-        key=_ORDER[limits.order](expected),
-    )
+    expected, reach = _expected(state, now), limits.sign_in_reach(state.period)
+    codes = _codes(state, range(expected + reach.start, expected + reach.stop))
+    matches = sorted(_matching(codes, code), key=_ORDER[limits.order](expected))
     if (step := _fresh(state, code, matches, expected, limits)) is None:
-        return _diagnose(state, code, now, expected, limits)
+        return _diagnose(state, codes, code, now, limits)
     return Accepted(state=_after_sign_in(state, step, expected, now, limits), step=step)
 
 
@@ -269,14 +266,18 @@ def _resynced(
     return Accepted(state=replace(state, learned_drift=drift, learned_shift=shift, last_step=mark), step=step)
 
 
-def _diagnose(state: TotpState, code: str, now: float, expected: int, limits: TotpLimits) -> Refused:
-    """Say why a refused code was refused, having looked as far as resync would; accepts nothing."""
-    reach = limits.resync_reach(state.period)
-    matches = _matching(_codes(state, range(expected + reach.start, expected + reach.stop)), code)
+def _diagnose(
+    state: TotpState, tried: Mapping[int, str], code: str, now: float, limits: TotpLimits
+) -> Refused:
+    """Say why a code was refused, having looked beyond those tried as far as resync; accepts nothing."""
+    expected, reach = _expected(state, now), limits.resync_reach(state.period)
+    beyond = range(expected + reach.start, expected + reach.stop)
+    codes = {**tried, **_codes(state, [step for step in beyond if step not in tried])}
+    matches = _matching(codes, code)
     if not matches:
         return Refused(reason=Reason.WRONG)
     step = min(matches, key=lambda step: abs(step - expected))
-    used = step == state.last_step or step - expected in limits.sign_in_reach(state.period)
+    used = step == state.last_step or step in tried
     return Refused(
         reason=Reason.REPLAYED if used else Reason.OUT_OF_WINDOW,
         age_seconds=now + state.learned_shift + (state.learned_drift - step) * state.period,
