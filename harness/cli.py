@@ -150,8 +150,14 @@ def _confirmed(name: str) -> str | None:
 
 
 @main.command("list")
-def list_command() -> None:
+@click.option("--markdown", is_flag=True, help="Instead, what each emulated key can do, as a Markdown table.")
+def list_command(markdown: bool) -> None:
     """List the keys, the tokens and the packaged scenarios."""
+    if markdown:
+        from harness.capabilities import table
+
+        click.echo(table(), nl=False)
+        return
     from harness.devices.find import TOKEN_KINDS, find_key, key_names, names_at_hand
     from harness.devices.key import DeviceError
 
