@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import secrets
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import pytest
 
-# What a command needs of ours it imports itself: pytest wants to be the first to import what it rewrites.
-if TYPE_CHECKING:
-    from harness.service.identity import Identity
-    from harness.service.store import AccountStore
+# What else a command needs of ours it imports itself: pytest wants to be the first to import it.
+from harness.misuse import Misuse
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -36,7 +28,7 @@ class _Commands(click.Group):
     """Our commands, and the emulator's own, which are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "emulate", "metadata"])
+        return sorted([*super().list_commands(ctx), "emulate", "metadata", "serve"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "emulate":
@@ -47,6 +39,10 @@ class _Commands(click.Group):
             from emulator.publish import metadata
 
             return metadata
+        if cmd_name == "serve":
+            from harness.serve import serve
+
+            return serve
         return super().get_command(ctx, cmd_name)
 
 
@@ -54,12 +50,6 @@ class _Commands(click.Group):
 @click.version_option(version(), prog_name="keyrig")
 def main() -> None:
     """A rig for testing multi-factor sign-in: keys and tokens against an AWS-style relying party."""
-
-
-class Misuse(click.ClickException):
-    """What the user asked for cannot be done: one line, exit code 2."""
-
-    exit_code = 2
 
 
 class _PytestCommand(click.Command):
@@ -175,38 +165,6 @@ def list_command(markdown: bool) -> None:
 
 
 @main.command()
-@click.option("--port", default=0, metavar="NUMBER", help="The port on loopback; a free one unless given.")
-@click.option("--db", default="memory", metavar="FILE", help="Keep accounts in this file, not in memory.")
-@click.option("--profile", default="aws-2026", metavar="NAME", help="AWS's values: a name, or a .toml file.")
-def serve(port: int, db: str, profile: str) -> None:
-    """Run the relying party on loopback until it is interrupted.
-
-    A new one gets a first account, whose credentials are shown this once.
-    """
-    from emulator.clock import SystemClock
-    from harness.service.app import RunningService, ServiceError
-    from harness.service.identity import Identity
-    from harness.service.profile import ProfileError, ServiceProfile
-    from harness.service.store import MemoryStore, SqliteStore, StoreError
-
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        with closing(MemoryStore() if db == "memory" else SqliteStore(db)) as store:
-            identity = Identity(store, clock=SystemClock(), profile=ServiceProfile.load(profile))
-            with RunningService(identity, port=port) as service:
-                click.echo(f"console   {service.base_url}  (a test service, not AWS)")
-                for line in _accounts(store, identity, service.base_url):
-                    click.echo(line)
-                click.echo("Ctrl-C stops it.")
-                stop.wait()
-    except (ProfileError, ServiceError, StoreError) as error:
-        raise Misuse(str(error)) from None
-    click.echo("stopped")
-
-
-@main.command()
 @click.option(
     "--for", "parts", multiple=True, metavar="PART", help="Look for this only, and exit 1 if it is missing."
 )
@@ -256,31 +214,6 @@ def install(dry_run: bool) -> None:
         raise Misuse(str(error)) from None
     click.echo("nothing was done" if dry_run else "done")
     click.echo(f"who is to plug keys in without being root joins the group: usermod -aG {GROUP} NAME")
-
-
-def _accounts(store: AccountStore, identity: Identity, base_url: str) -> Iterator[str]:
-    """What an operator needs to know: the accounts there are, or a first one with its credentials."""
-    from harness.service.model import Account
-    from harness.world import ADMINISTRATOR, ROOT_EMAIL
-
-    with store.transaction() as transaction:
-        accounts = transaction.list(Account)
-    if accounts:
-        yield from (f"account   {account.id} ({account.alias})" for account in accounts)
-        return
-    passwords = [f"{secrets.token_urlsafe(12)}-aA1" for _ in range(2)]
-    account = identity.create_account("keyrig", ROOT_EMAIL, passwords[0])
-    root = identity.root_caller(account.id)
-    identity.create_user(root, "admin")
-    identity.create_login_profile(root, "admin", passwords[1])
-    identity.put_user_policy(root, "admin", "administrator", json.dumps(ADMINISTRATOR))
-    access_key = identity.create_access_key(root, "admin")
-    yield f"account   {account.id} (alias {account.alias})"
-    yield f"root      {ROOT_EMAIL}, password {passwords[0]}"
-    yield f"user      admin, password {passwords[1]}"
-    yield "AWS CLI   aws iam list-users, after"
-    yield f"  export AWS_ENDPOINT_URL={base_url} AWS_DEFAULT_REGION=us-east-1"
-    yield f"  export AWS_ACCESS_KEY_ID={access_key.id} AWS_SECRET_ACCESS_KEY={access_key.secret}"
 
 
 def packaged() -> list[str]:

@@ -66,6 +66,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.devices.key",
         "harness.devices.token",
         "harness.machine",
+        "harness.misuse",
         "harness.page",
         "harness.story",
         "harness.service.errors",
@@ -143,7 +144,8 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.service.console.shell"],
     ["harness.service.api", "harness.service.console.*"],
     ["harness.service.console"],
-    ["harness.service.app"],
+    ["harness.service.app", "harness.service.certificates", "harness.service.clock_control"],
+    ["harness.serve"],
     # A key at hand, from the packets up.
     ["harness.devices.attendant", "harness.devices.connection", "harness.devices.request"],
     ["harness.devices.hidraw", "harness.devices.udp"],

@@ -1,17 +1,11 @@
 """The command as a user meets it: in a process of its own, in a directory of their own."""
 
-import os
 import re
-import signal
-import socket
 import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 import harness
@@ -204,7 +198,6 @@ def test_colours_where_they_are_wanted_and_nowhere_else(keyrig: Run, mine: Calla
         (["run", "--key", "emulated:nope"], "no key is called 'emulated:nope'"),
         (["run", "--token", "paper"], "no token is called 'paper'"),
         (["serve", "--profile", "aws-1999"], "no service profile 'aws-1999'"),
-        (["serve", "--db", "/nowhere/at/all"], "cannot open the store /nowhere/at/all"),
     ],
 )
 def test_misuse_is_one_clear_line(keyrig: Run, args: list[str], line: str) -> None:
@@ -233,85 +226,6 @@ def test_list_names_keys_tokens_and_scenarios(keyrig: Run) -> None:
     assert re.search(r"^  emulated:ctap21 .*\bclientPin\b", run.stdout, re.MULTILINE)
     assert "tokens, for --token\n  emulated\n" in run.stdout
     assert re.search(r"^\d+ scenarios$", run.stdout, re.MULTILINE)
-
-
-# Serving.
-
-
-@contextmanager
-def served(*args: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """``keyrig serve``, running; and what it says when it has begun."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "harness", "serve", *args],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if line.startswith("Ctrl-C"):
-                break
-        yield process, said
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_lets_the_first_user_in_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    with served(cwd=tmp_path) as (process, said):
-        address = re.search(r"http://localhost:\d+", said)
-        assert address, said
-        assert "sign-in" in str(httpx.get(address[0], follow_redirects=True).url)
-        credentials = dict(re.findall(r"(AWS_\w+)=(\S+)", said))
-        assert credentials["AWS_ENDPOINT_URL"] == address[0]
-        script = (
-            "import boto3; print([user['UserName'] for user in boto3.client('iam').list_users()['Users']])"
-        )
-        asked = subprocess.run(
-            [sys.executable, "-c", script], env={**os.environ, **credentials}, capture_output=True, text=True
-        )
-        assert asked.stdout == "['admin']\n", asked.stderr
-        process.send_signal(number)
-        rest, errors = process.communicate(timeout=20)
-        assert (process.returncode, errors) == (0, "")
-        assert rest == "stopped\n"
-
-
-def test_serve_keeps_its_accounts_in_a_file_and_shows_credentials_once(tmp_path: Path) -> None:
-    with served("--db", "accounts.db", cwd=tmp_path) as (_, said):
-        account = re.search(r"account +(\d{12})", said)
-        assert account
-        assert "password" in said
-    with served("--db", "accounts.db", cwd=tmp_path) as (_, said):
-        assert account[1] in said
-        assert "password" not in said
-        assert "SECRET" not in said
-
-
-def test_serve_on_a_port_in_use_is_one_line(keyrig: Run) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        run = keyrig("serve", "--port", str(port))
-    assert run.returncode == 2
-    assert run.stderr.splitlines() == [f"Error: port {port} is in use; choose another, or 0 for a free one"]
-
-
-def test_serve_from_a_corrupt_store_is_one_line(keyrig: Run, tmp_path: Path) -> None:
-    with served("--db", "accounts.db", cwd=tmp_path):
-        pass
-    for file in tmp_path.glob("accounts.db-*"):
-        file.unlink()
-    (tmp_path / "accounts.db").write_bytes(b"not a database, though long enough to look like one" * 100)
-    run = keyrig("serve", "--db", "accounts.db")
-    assert run.returncode == 2
-    (line,) = run.stderr.splitlines()
-    assert "accounts.db" in line
 
 
 # The machine.
