@@ -100,7 +100,7 @@ class VpcdPort:
         self._askers: deque[socket.socket] = deque()
         try:
             self._connect()
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise PortError(_why_not(host, port, error)) from error
 
     def read(self) -> bytes | None:
@@ -170,7 +170,7 @@ def _name(host: str, port: int) -> str:
     return f"pcsc:{_READER_NAME.format(number)}" if host == HOST and 0 <= number < 16 else f"{host}:{port}"
 
 
-def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
+def _why_not(host: str, port: int, error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"the reader at {host}:{port} takes no card; another one may be in it: stop that first"
     if isinstance(error, ConnectionError):
@@ -178,7 +178,5 @@ def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
             f"no virtual reader listens at {host}:{port}; install one with 'apt-get install pcscd "
             f"vsmartcard-vpcd' and start pcscd, or see 'keyrig doctor --for pcscd'"
         )
-    reason = error.strerror if isinstance(error, OSError) else "there is no such port"
-    return (
-        f"no virtual reader can be reached at {host}:{port}: {reason}; choose another with --reader-address"
-    )
+    where = f"no virtual reader can be reached at {host}:{port}"
+    return f"{where}: {error.strerror}; choose another with --reader-address"

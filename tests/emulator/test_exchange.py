@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.clock import ManualClock
-from emulator.exchange import Asked, Exchange, ExchangeLog, describe
+from emulator.exchange import Asked, Exchange, ExchangeLog, OathRequest, describe
 from emulator.fido import cbor
 from emulator.fido.ctaphid import BROADCAST_CID, CtapHidCommand, Request, encode_message
 from emulator.fido.gesture import Gesture
@@ -207,3 +207,32 @@ def test_line_has_command_relying_party_result_and_milliseconds() -> None:
     )
     words = " ".join(str(exchange).split())
     assert words == "getAssertion example.com SUCCESS 12.3 ms + 2.0 s waiting for the user"
+
+
+@pytest.mark.parametrize(
+    ("apdu", "asked"),
+    [
+        ("00a1000000", Asked(command="OATH list", rp=None)),
+        ("00a20001067104 612f621b 00", Asked(command="OATH calculate", rp="a/b\N{REPLACEMENT CHARACTER}")),
+        ("0001000003 710961", Asked(command="OATH put", rp="a")),
+        ("000100000171", Asked(command="OATH put", rp=None)),
+        ("0003000003 730121", Asked(command="OATH set code", rp=None)),
+        ("00ee0000", Asked(command="OATH 0xee", rp=None)),
+    ],
+)
+def test_oath_commands_tell_the_account_and_nothing_secret(apdu: str, asked: Asked) -> None:
+    assert describe(OathRequest(data=bytes.fromhex(apdu))) == asked
+
+
+def test_an_oath_code_that_waits_for_a_touch_is_one_exchange() -> None:
+    now = ManualClock()
+    told: list[Exchange] = []
+    log = ExchangeLog(now, on_exchange=told.append)
+    request = OathRequest(data=bytes.fromhex("00a2000003710161"))
+    log.started(request)
+    log.waiting(request, Gesture.PRESENCE)
+    assert log.waiting_for == (Asked(command="OATH calculate", rp="a"), Gesture.PRESENCE)
+    now.advance(3)
+    log.resumed(request)
+    log.answered(request, b"\x90\x00")
+    assert [(exchange.result, exchange.waited) for exchange in told] == [("NO_ERROR", 3)]

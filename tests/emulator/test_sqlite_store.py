@@ -244,6 +244,7 @@ def test_write_that_fails_changes_nothing(opened: Opener, made: Path) -> None:
         lambda: store.set_fingerprints((Fingerprint(template_id=b"1"),)),
         lambda: store.set_persistent_token(bytes(32)),
         lambda: store.set_large_blob_array(b""),
+        lambda: store.set_oath(b""),
     ):
         with pytest.raises(StoreError):
             write()

@@ -53,12 +53,17 @@ class StoreContract:
         store.set_fingerprints(FINGERS)
         store.set_persistent_token(b"t" * 32)
         store.set_large_blob_array(b"large blobs")
+        store.set_oath(b"accounts")
         return store
 
     def test_a_new_store_has_no_master_secret_and_no_pin_state(self, store: CredentialStore) -> None:
         assert store.master_secret is None
         with pytest.raises(LookupError, match="not been initialized"):
             _ = store.user_verification
+
+    def test_initialize_is_no_matter_of_the_other_applet(self, used: CredentialStore) -> None:
+        used.initialize(b"n" * 32, FRESH)
+        assert used.oath == b"accounts"
 
     def test_initialize_forgets_everything(self, used: CredentialStore) -> None:
         used.initialize(b"n" * 32, FRESH)
@@ -82,6 +87,7 @@ class StoreContract:
         assert used.fingerprints == FINGERS
         assert used.persistent_token == b"t" * 32
         assert used.large_blob_array == b"large blobs"
+        assert used.oath == b"accounts"
 
     def test_each_signature_counts_one(self, used: CredentialStore) -> None:
         assert [used.next_sign_count() for _ in range(3)] == [2, 3, 4]
@@ -171,6 +177,7 @@ class StoreContract:
             lambda store: store.set_fingerprints(FINGERS[:1]),
             lambda store: store.set_persistent_token(None),
             lambda store: store.set_large_blob_array(b"others"),
+            lambda store: store.set_oath(b"others"),
             lambda store: store.initialize(b"n" * 32, FRESH),
         ],
     )
@@ -181,7 +188,7 @@ class StoreContract:
 
     def test_no_representation_shows_a_secret(self, used: CredentialStore) -> None:
         shown = repr(used.snapshot()) + repr(used.user_verification)
-        for secret in (b"m" * 32, b"secret key material", b"p" * 16, b"t" * 32, b"large blobs"):
+        for secret in (b"m" * 32, b"secret key material", b"p" * 16, b"t" * 32, b"large blobs", b"accounts"):
             assert repr(secret)[2:-1] not in shown
 
 

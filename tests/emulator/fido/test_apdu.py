@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.fido.apdu import CommandApdu, response_apdu
+from emulator.fido.apdu import CommandApdu, CommandChain, ResponseChain, response_apdu
 from emulator.fido.status import ApduError, StatusWord
 
 WELL_FORMED = {
@@ -91,3 +91,31 @@ def test_lengths_that_no_apdu_can_say_are_our_misuse(length: int, ne: int | None
 def test_response_ends_in_its_status_word() -> None:
     assert response_apdu(b"U2F_V2", StatusWord.NO_ERROR) == b"U2F_V2\x90\x00"
     assert response_apdu(b"", StatusWord.CONDITIONS_NOT_SATISFIED) == b"\x69\x85"
+
+
+def test_longest_answer_without_le_is_what_the_form_could_ask_for() -> None:
+    for raw, longest in (("0001000001ab", 256), ("00010000000001ab", 65_536), ("0001000001ab10", 16)):
+        assert CommandApdu.parse(bytes.fromhex(raw)).longest_answer == longest
+
+
+@given(st.binary(max_size=700), st.integers(1, 255))
+def test_chained_commands_are_joined(data: bytes, size: int) -> None:
+    chain = CommandChain()
+    parts = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+    for part in parts[:-1]:
+        assert chain.join(CommandApdu(cla=0x90, ins=1, data=part)) is None
+    assert chain.join(CommandApdu(cla=0x80, ins=1, data=parts[-1])) == CommandApdu(cla=0x80, ins=1, data=data)
+
+
+@given(st.binary(max_size=1000), st.integers(1, 256))
+def test_long_answers_come_whole_in_parts(data: bytes, longest: int) -> None:
+    chain = ResponseChain()
+    part = chain.begin(response_apdu(data, StatusWord.NO_ERROR), longest)
+    got = b""
+    while part[-2] == 0x61:
+        assert len(part) == longest + 2
+        got += part[:-2]
+        assert part[-1] == min(256, len(data) - len(got)) % 256
+        part = chain.next(longest)
+    assert got + part == response_apdu(data, StatusWord.NO_ERROR)
+    assert chain.next(longest) == response_apdu(b"", StatusWord.CONDITIONS_NOT_SATISFIED)
