@@ -132,6 +132,10 @@ class Profile:
     """How many relying parties setMinPINLength can let see the minimum (minPinLength and others)."""
     pin_complexity_policy: bool = False
     """Whether PINs too easy to guess can be refused, once setMinPINLength says so."""
+    pin_complexity_policy_url: str = ""
+    """Where people read what PINs are refused."""
+    no_mc_ga_with_client_pin: bool = False
+    """Whether the PIN is for managing the key alone, and credentials are made and used by built-in means."""
     fingerprints: int = 0
     """Fingers that there is room for; 0 is a key without bioEnrollment, whose user it knows as it comes."""
     fingerprint_samples: int = 4
@@ -342,6 +346,16 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
             f"not have {extension} without what CTAP 2.3 §12 says it goes with"
         )  # fmt: skip
     yield "pin_complexity_policy", p.ctap23 or not p.pin_complexity_policy, "be false without FIDO_2_3"
+    yield (
+        "pin_complexity_policy_url",
+        p.pin_complexity_policy or not p.pin_complexity_policy_url,
+        "not be there without pin_complexity_policy",
+    )
+    yield (
+        "no_mc_ga_with_client_pin",
+        (p.pin_uv_auth_token and p.client_pin and p.built_in_uv) or not p.no_mc_ga_with_client_pin,
+        "be false unless the key has FIDO_2_1, client_pin and built_in_uv",
+    )
 
 
 def _attestation_rules(p: Profile) -> Iterator[tuple[str, bool, str]]:

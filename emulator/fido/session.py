@@ -86,6 +86,8 @@ class RememberedAssertions:
     """Those still to come, the next one last."""
     deadline: float
 
+    token: PinUvAuthToken | None
+    """What authorized it, if anything; they do not outlive it."""
 
 @dataclass(slots=True, kw_only=True)
 class Enumeration:

@@ -197,6 +197,14 @@ def test_a_file_that_is_not_there_or_not_text_is_refused_by_name(tmp_path: Path)
             "uv_acfg must be false unless the key has built_in_uv and config_commands",
         ),
         (
+            GOOD + "no_mc_ga_with_client_pin = true",
+            "no_mc_ga_with_client_pin must be false unless the key has FIDO_2_1, client_pin and built_in_uv",
+        ),
+        (
+            GOOD + 'pin_complexity_policy_url = "https://example.com/pins"',
+            "pin_complexity_policy_url must not be there without pin_complexity_policy",
+        ),
+        (
             GOOD + 'extensions = ["hmac-secret", "hmac-secret-mc"]',
             "extensions must not have hmac-secret-mc w",
         ),

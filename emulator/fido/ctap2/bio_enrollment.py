@@ -46,6 +46,8 @@ TOUCH = 0x01
 TEMPLATE_ID_LENGTH = 2
 MAX_NAME_LENGTH = 64
 """Bytes of UTF-8 that a finger's name may have."""
+LONGEST_TIMEOUT = 300.0
+"""Seconds that a platform may have the key wait for a sample; nobody stands there longer."""
 
 
 class SubCommand(IntEnum):
@@ -88,15 +90,29 @@ class Request:
     @property
     def template_id(self) -> bytes:
         """The finger that is meant (``MISSING_PARAMETER``)."""
-        return required(self.params or {}, TEMPLATE_ID_PARAM, bytes)
+        return required(self._of_who_may_ask(), TEMPLATE_ID_PARAM, bytes)
+
+    @property
+    def friendly_name(self) -> str:
+        """A name for it (``MISSING_PARAMETER``, ``INVALID_LENGTH``)."""
+        name = required(self._of_who_may_ask(), TEMPLATE_FRIENDLY_NAME_PARAM, str)
+        if len(name.encode()) > MAX_NAME_LENGTH:
+            raise CtapError(CtapStatus.INVALID_LENGTH)
+        return name
 
     @property
     def timeout(self) -> float | None:
         """Seconds that the platform gives a sample; ``None`` leaves it to the key."""
-        timeout_ms = optional(self.params or {}, TIMEOUT_MILLISECONDS, int)
+        timeout_ms = optional(self._of_who_may_ask(), TIMEOUT_MILLISECONDS, int)
         if timeout_ms is not None and timeout_ms < 0:
             raise CtapError(CtapStatus.INVALID_PARAMETER)
-        return None if timeout_ms is None else timeout_ms / 1000
+        return None if timeout_ms is None else min(timeout_ms / 1000, LONGEST_TIMEOUT)
+
+    def _of_who_may_ask(self) -> Mapping[Any, Any]:
+        """The parameters, of a request that is authenticated: that comes first (§6.7.4 to §6.7.9, step 1)."""
+        if self.pin_uv_auth_param is None:
+            raise CtapError(CtapStatus.PUAT_REQUIRED)
+        return self.params or {}
 
     def authorize(self, state: AuthenticatorState, now: float) -> None:
         """Only who may enrol fingers goes on; the preview's tokens know no permissions (§6.12)."""
@@ -163,14 +179,17 @@ def enroll_begin(state: AuthenticatorState, request: Request, now: float) -> Run
 
 
 def enroll_capture_next_sample(state: AuthenticatorState, request: Request, now: float) -> Running:
-    """§6.7.5: one sample more of the template that is being enrolled."""
+    """§6.7.5: one sample more of the template that is being enrolled.
+
+    Out of turn it is refused as continuations are (§6), and another template as one that is not there.
+    """
     template_id, timeout = request.template_id, request.timeout
     request.authorize(state, now)
     enrollment = state.session.enrollment
     if enrollment is None:
         raise CtapError(CtapStatus.NOT_ALLOWED)
     if enrollment.template_id != template_id:
-        raise CtapError(CtapStatus.INVALID_PARAMETER)
+        raise CtapError(CtapStatus.INVALID_OPTION)
     return (yield from _capture(state, enrollment, timeout))
 
 
@@ -190,11 +209,8 @@ def enumerate_enrollments(state: AuthenticatorState, request: Request, now: floa
 
 def set_friendly_name(state: AuthenticatorState, request: Request, now: float) -> None:
     """§6.7.8."""
-    template_id = request.template_id
-    name = required(request.params or {}, TEMPLATE_FRIENDLY_NAME_PARAM, str)
+    template_id, name = request.template_id, request.friendly_name
     request.authorize(state, now)
-    if len(name.encode()) > MAX_NAME_LENGTH:
-        raise CtapError(CtapStatus.INVALID_LENGTH)
     named = replace(_find(state, template_id), name=name)
     state.store.set_fingerprints(
         tuple(named if finger.template_id == template_id else finger for finger in state.store.fingerprints)

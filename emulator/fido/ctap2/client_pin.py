@@ -129,10 +129,7 @@ def _sub_commands(state: AuthenticatorState) -> set[SubCommand]:
 
 def get_pin_retries(state: AuthenticatorState) -> dict[int, Any]:
     """§6.5.5.2; ``powerCycleState`` says that only a power cycle will let the PIN be tried again."""
-    user_verification = state.store.user_verification
-    if user_verification.pin_hash is None:
-        raise CtapError(CtapStatus.PIN_NOT_SET)
-    response: dict[int, Any] = {PIN_RETRIES: user_verification.pin_retries}
+    response: dict[int, Any] = {PIN_RETRIES: state.store.user_verification.pin_retries}
     if state.profile.ctap21:
         response[POWER_CYCLE_STATE] = state.session.pin_mismatches >= MAX_MISMATCHES
     return response
@@ -182,14 +179,16 @@ def get_pin_token(state: AuthenticatorState, request: Request, now: float) -> di
     _verify_pin(state, protocol, secret, pin_hash_enc)  # Steps 8 to 10
     if state.store.user_verification.force_pin_change:  # Step 11
         raise CtapError(CtapStatus.PIN_INVALID)
-    token = _begin_token(state, protocol, DEFAULT_PERMISSIONS, None, now)  # Steps 12 to 14
+    permissions = Permission(0) if state.profile.no_mc_ga_with_client_pin else DEFAULT_PERMISSIONS
+    token = _begin_token(state, protocol, permissions, None, now)  # Steps 12 to 14
     return _encrypted(state, protocol, secret, token.value)  # Step 15
 
 
 def get_token_using_pin(state: AuthenticatorState, request: Request, now: float) -> dict[int, Any]:
     """getPinUvAuthTokenUsingPinWithPermissions, §6.5.5.7.2."""
     key_agreement, pin_hash_enc = _given(request.key_agreement), _given(request.pin_hash_enc)  # Step 1
-    protocol, permissions = _protocol(state, request), _permissions(state, request)  # Steps 2 to 4
+    protocol = _protocol(state, request)  # Step 2
+    permissions = _permissions(request, _permitted_by_pin(state))  # Steps 3 and 4
     _check_pin_is_open(state)  # Step 5
     secret = protocol.decapsulate(key_agreement)  # Step 6
     _verify_pin(state, protocol, secret, pin_hash_enc)  # Steps 8 to 10
@@ -204,9 +203,8 @@ def get_token_using_pin(state: AuthenticatorState, request: Request, now: float)
 def get_token_using_uv(state: AuthenticatorState, request: Request) -> Running:
     """getPinUvAuthTokenUsingUvWithPermissions, §6.5.5.7.3; a finger is also a touch."""
     key_agreement = _given(request.key_agreement)  # Step 1
-    protocol, permissions = _protocol(state, request), _permissions(state, request)  # Steps 2 to 4
-    if permissions & ~_permitted_by_uv(state):  # Step 4
-        raise CtapError(CtapStatus.UNAUTHORIZED_PERMISSION)
+    protocol = _protocol(state, request)  # Step 2
+    permissions = _permissions(request, _permitted_by_uv(state))  # Steps 3 and 4
     if not state.built_in_uv:  # Step 5
         raise CtapError(CtapStatus.NOT_ALLOWED)
     secret = protocol.decapsulate(key_agreement)
@@ -238,7 +236,7 @@ def _protocol(state: AuthenticatorState, request: Request) -> PinProtocolOne:
     return protocol
 
 
-def _permissions(state: AuthenticatorState, request: Request) -> Permission:
+def _permissions(request: Request, permitted: Permission) -> Permission:
     """Those asked for, undefined ones left out.
 
     makeCredential and getAssertion are permitted for one relying party (§6.5.5.7, table).
@@ -249,7 +247,7 @@ def _permissions(state: AuthenticatorState, request: Request) -> Permission:
     permissions = Permission(asked & sum(Permission))
     # §6.5.5.7, table: pcmr is for a token of its own.
     shared = permissions & Permission.PCMR and permissions & ~Permission.PCMR
-    if permissions & ~_permitted(state) or shared:
+    if permissions & ~permitted or shared:
         raise CtapError(CtapStatus.UNAUTHORIZED_PERMISSION)
     if permissions & DEFAULT_PERMISSIONS and request.rp_id is None:
         raise CtapError(CtapStatus.MISSING_PARAMETER)
@@ -270,6 +268,13 @@ def _permitted(state: AuthenticatorState) -> Permission:
     if state.profile.max_large_blob_array:
         permitted |= Permission.LBW
     return permitted
+
+
+def _permitted_by_pin(state: AuthenticatorState) -> Permission:
+    """Those that a PIN may give: to make and use credentials too, unless the key says otherwise."""
+    return _permitted(state) & ~(
+        DEFAULT_PERMISSIONS if state.profile.no_mc_ga_with_client_pin else Permission(0)
+    )
 
 
 def _permitted_by_uv(state: AuthenticatorState) -> Permission:

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from emulator.fido import cbor
+from emulator.fido.ctap2 import extensions
 from emulator.fido.ctap2.parameters import optional, parameters, required, typed
 from emulator.fido.ctap2.verification import authorize
 from emulator.fido.session import Permission
@@ -74,9 +75,7 @@ class PinPolicy:
     pin_complexity_policy: bool
 
     @classmethod
-    def parse(cls, data: Mapping[Any, Any] | None) -> PinPolicy:
-        if data is None:
-            raise CtapError(CtapStatus.MISSING_PARAMETER)
+    def parse(cls, data: Mapping[Any, Any]) -> PinPolicy:
         rp_ids = optional(data, MIN_PIN_LENGTH_RP_IDS, list)
         return cls(
             min_pin_length=optional(data, NEW_MIN_PIN_LENGTH, int),
@@ -106,7 +105,7 @@ def run(state: AuthenticatorState, request: Request, now: float) -> None:
         case SubCommand.TOGGLE_ALWAYS_UV:
             toggle_always_uv(state)
         case SubCommand.SET_MIN_PIN_LENGTH:
-            set_min_pin_length(state, PinPolicy.parse(request.params))
+            set_min_pin_length(state, PinPolicy.parse(request.params or {}))
         case SubCommand.ENABLE_LONG_TOUCH_FOR_RESET:
             _configure(state, long_touch_for_reset=True)
 
@@ -119,35 +118,37 @@ def toggle_always_uv(state: AuthenticatorState) -> None:
 
 
 def set_min_pin_length(state: AuthenticatorState, policy: PinPolicy) -> None:
-    """§6.11.4: the length only grows, and a PIN that has become too short must be changed."""
-    before = state.store.user_verification
-    length = before.min_pin_length if policy.min_pin_length is None else policy.min_pin_length
-    if policy.pin_complexity_policy and not state.profile.pin_complexity_policy:
+    """§6.11.4: the length only grows, and a PIN that has become too short must be changed.
+
+    A key without a PIN complexity policy does not hear of one (§7.3).
+    """
+    profile, before = state.profile, state.store.user_verification
+    length = before.min_pin_length if policy.min_pin_length is None else policy.min_pin_length  # Step 1
+    told = {extensions.MIN_PIN_LENGTH, extensions.PIN_COMPLEXITY_POLICY} & set(profile.extensions)
+    if policy.rp_ids is not None and not told:  # Step 2
         raise CtapError(CtapStatus.INVALID_PARAMETER)
     if not before.min_pin_length <= length <= MAX_PIN_LENGTH:
         raise CtapError(CtapStatus.PIN_POLICY_VIOLATION)
     if policy.force_pin_change and before.pin_hash is None:
         raise CtapError(CtapStatus.PIN_NOT_SET)
-    if len(policy.rp_ids or ()) > state.profile.max_rp_ids_for_min_pin_length:
+    if len(policy.rp_ids or ()) > profile.max_rp_ids_for_min_pin_length:  # Step 8
         raise CtapError(CtapStatus.KEY_STORE_FULL)
     too_short = before.pin_hash is not None and before.pin_length < length
-    force_pin_change = policy.force_pin_change or too_short
+    force_pin_change = before.force_pin_change or policy.force_pin_change or too_short
     settings: dict[str, Any] = {}
-    if policy.rp_ids is not None:
+    if policy.rp_ids:
         settings["min_pin_length_rp_ids"] = policy.rp_ids
-    if policy.pin_complexity_policy and not state.pin_complexity_policy:
+    if policy.pin_complexity_policy and profile.pin_complexity_policy and not state.pin_complexity_policy:
         force_pin_change |= before.pin_hash is not None  # its hash does not say how complex it is
         settings["pin_complexity_policy"] = True
     if settings:
         _configure(state, **settings)
-    if force_pin_change:
+    if force_pin_change:  # Step 7
         state.session.token = None
+        if profile.persistent_credential_management:
+            state.renew_persistent_token()
     state.store.set_user_verification(
-        replace(
-            before,
-            min_pin_length=length,
-            force_pin_change=before.force_pin_change or force_pin_change,
-        )
+        replace(before, min_pin_length=length, force_pin_change=force_pin_change)
     )
 
 

@@ -40,6 +40,7 @@ LONG_TOUCH_FOR_RESET = 0x18
 ENC_IDENTIFIER = 0x19
 TRANSPORTS_FOR_RESET = 0x1A
 PIN_COMPLEXITY_POLICY = 0x1B
+PIN_COMPLEXITY_POLICY_URL = 0x1C
 MAX_PIN_LENGTH = 0x1D
 ENC_CRED_STORE_STATE = 0x1E
 AUTHENTICATOR_CONFIG_COMMANDS = 0x1F
@@ -73,6 +74,8 @@ def options(state: AuthenticatorState) -> dict[str, bool]:
         given["clientPin"] = state.store.user_verification.pin_hash is not None
     if profile.pin_uv_auth_token:
         given["pinUvAuthToken"] = True
+    if profile.no_mc_ga_with_client_pin:
+        given["noMcGaPermissionsWithClientPin"] = True
     if profile.make_cred_uv_not_rqd:
         given["makeCredUvNotRqd"] = state.make_cred_uv_not_rqd
     if profile.credential_management:
@@ -157,6 +160,8 @@ def _since_ctap22(state: AuthenticatorState) -> dict[int, Any]:
         info[LONG_TOUCH_FOR_RESET] = state.store.configuration.long_touch_for_reset
     if profile.pin_complexity_policy:
         info[PIN_COMPLEXITY_POLICY] = state.pin_complexity_policy
+        if profile.pin_complexity_policy_url:
+            info[PIN_COMPLEXITY_POLICY_URL] = profile.pin_complexity_policy_url.encode()
     if profile.client_pin:
         info[MAX_PIN_LENGTH] = LONGEST_PIN
     if commands:

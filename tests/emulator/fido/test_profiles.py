@@ -73,9 +73,11 @@ def can_verify(key) -> bool | None:
 
 def has_pin(key) -> bool | None:
     number = (key.profile.pin_uv_auth_protocols or (1,))[0]
-    status = key.command(CLIENT_PIN, {1: number, 2: 1})[0]
-    assert status == CtapStatus.PIN_NOT_SET or status in NOT_THERE
-    return False if status == CtapStatus.PIN_NOT_SET else None
+    if key.command(CLIENT_PIN, {1: number, 2: 1})[0] in NOT_THERE:
+        return None
+    agreement = key.command(CLIENT_PIN, {1: number, 2: 2})[1][1]
+    status = key.command(CLIENT_PIN, {1: number, 2: 5, 3: agreement, 6: bytes(32)})[0]
+    return status != CtapStatus.PIN_NOT_SET
 
 
 def has_limited_tokens(key) -> bool | None:

@@ -114,7 +114,7 @@ def test_an_enrolment_that_is_cancelled_or_begun_anew_leaves_nothing(key) -> Non
         bio.enroll_capture_next(first)
     second, _, _ = bio.enroll_begin()
     third, _, _ = bio.enroll_begin()
-    with refused(CtapStatus.INVALID_PARAMETER):
+    with refused(CtapStatus.INVALID_OPTION):
         bio.enroll_capture_next(second)
     assert bio.enroll_capture_next(third) == (FEEDBACK.FP_GOOD, 2)
     assert bio.enumerate_enrollments() == {}
@@ -272,13 +272,16 @@ def test_a_setting_by_finger_does_not_excuse_from_changing_the_pin(make_key) -> 
         ({1: 1, 2: 1, 4: "2"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
         ({1: 1, 2: 1, 5: "param"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
         ({6: 1}, CtapStatus.CBOR_UNEXPECTED_TYPE),
-        ({1: 1, 2: 1, 3: {3: "1000"}}, CtapStatus.CBOR_UNEXPECTED_TYPE),
-        ({1: 1, 2: 1, 3: {3: -1}}, CtapStatus.INVALID_PARAMETER),
-        ({1: 1, 2: 2}, CtapStatus.MISSING_PARAMETER),
-        ({1: 1, 2: 2, 3: {1: "id"}}, CtapStatus.CBOR_UNEXPECTED_TYPE),
-        ({1: 1, 2: 5, 3: {1: b"id"}}, CtapStatus.MISSING_PARAMETER),
-        ({1: 1, 2: 5, 3: {1: b"id", 2: b"name"}}, CtapStatus.CBOR_UNEXPECTED_TYPE),
-        ({1: 1, 2: 6, 3: {}}, CtapStatus.MISSING_PARAMETER),
+        ({1: 1, 2: 1, 3: {3: "1000"}, 5: b""}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        ({1: 1, 2: 1, 3: {3: -1}, 5: b""}, CtapStatus.INVALID_PARAMETER),
+        ({1: 1, 2: 2, 5: b""}, CtapStatus.MISSING_PARAMETER),
+        ({1: 1, 2: 2, 3: {1: "id"}, 5: b""}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        ({1: 1, 2: 5, 3: {1: b"id"}, 5: b""}, CtapStatus.MISSING_PARAMETER),
+        ({1: 1, 2: 5, 3: {1: b"id", 2: b"name"}, 5: b""}, CtapStatus.CBOR_UNEXPECTED_TYPE),
+        ({1: 1, 2: 6, 3: {}, 5: b""}, CtapStatus.MISSING_PARAMETER),
+        ({1: 1, 2: 2}, CtapStatus.PUAT_REQUIRED),  # step 1 of each, before what is missing is looked at
+        ({1: 1, 2: 5, 3: {}}, CtapStatus.PUAT_REQUIRED),
+        ({1: 1, 2: 5, 3: {1: b"id", 2: "x" * 65}, 4: 2, 5: b""}, CtapStatus.INVALID_LENGTH),
     ],
     ids=str,
 )

@@ -24,6 +24,7 @@ FULL = replace(
     CTAP21,
     versions=("U2F_V2", "FIDO_2_0", "FIDO_2_1", "FIDO_2_3"),
     config_commands=("toggleAlwaysUv", "setMinPINLength", "enableLongTouchForReset"),
+    extensions=(*CTAP21.extensions, "minPinLength"),
     max_rp_ids_for_min_pin_length=2,
     pin_complexity_policy=True,
     make_cred_uv_not_rqd=True,
@@ -148,7 +149,6 @@ def test_the_key_has_the_subcommands_it_advertises_and_no_other(make_key) -> Non
         ({1: 2, 2: []}, CtapStatus.CBOR_UNEXPECTED_TYPE),
         ({1: 2, 3: "2"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
         ({1: 2, 4: "param"}, CtapStatus.CBOR_UNEXPECTED_TYPE),
-        ({1: 3}, CtapStatus.MISSING_PARAMETER),
         ({1: 3, 2: {1: "6"}}, CtapStatus.CBOR_UNEXPECTED_TYPE),
         ({1: 3, 2: {2: "example.com"}}, CtapStatus.CBOR_UNEXPECTED_TYPE),
         ({1: 3, 2: {2: [b"example.com"]}}, CtapStatus.CBOR_UNEXPECTED_TYPE),
@@ -264,6 +264,14 @@ def test_the_minimum_grows_and_never_shrinks(key) -> None:
     assert info(key).min_pin_length == 6
 
 
+@pytest.mark.parametrize("parameters", [{1: 3}, {1: 3, 2: {}}])
+def test_every_setting_of_setminpinlength_may_be_left_out(key, parameters) -> None:
+    """§6.11.4, the parameters and step 1."""
+    before = key.snapshot()
+    assert key.command(CONFIG, parameters)[0] == CtapStatus.SUCCESS
+    assert key.snapshot() == before
+
+
 def test_a_pin_that_has_become_too_short_must_be_changed_and_tokens_end(key) -> None:
     """§6.11.4, §6.5.5.7."""
     key.set_pin()
@@ -305,6 +313,8 @@ def test_more_relying_parties_than_there_is_room_for_are_refused(key) -> None:
     assert key.snapshot().configuration.min_pin_length_rp_ids == ("a", "b")
     settings.set_min_pin_length(min_pin_length=8)
     assert key.snapshot().configuration.min_pin_length_rp_ids == ("a", "b")
+    settings.set_min_pin_length(rp_ids=[])
+    assert key.snapshot().configuration.min_pin_length_rp_ids == ("a", "b")  # step 8 wants one at least
     settings.set_min_pin_length(rp_ids=["c"])
     assert key.snapshot().configuration.min_pin_length_rp_ids == ("c",)
 
@@ -326,11 +336,31 @@ def test_pins_too_easy_to_guess_are_refused_once_the_policy_says_so(key) -> None
     assert info(key).force_pin_change is False
 
 
-def test_a_key_without_such_a_policy_does_not_take_it(make_key) -> None:
-    """§6.11.4."""
+def test_a_key_without_such_a_policy_does_not_hear_of_it(make_key) -> None:
+    """§6.11.4 step 5."""
     key = make_key(replace(FULL, pin_complexity_policy=False))
-    assert key.command(CONFIG, {1: 3, 2: {4: True}})[0] == CtapStatus.INVALID_PARAMETER
-    assert info(key).pin_complexity_policy is None
+    key.set_pin("1111")
+    config(key, "1111")._call(3, {4: True})
+    assert (info(key).pin_complexity_policy, info(key).force_pin_change) == (None, False)
+
+
+def test_relying_parties_to_be_told_are_for_a_key_that_tells_any(make_key) -> None:
+    """§6.11.4 step 2."""
+    key = make_key(replace(FULL, extensions=CTAP21.extensions))
+    for rp_ids in ([], ["example.com"]):
+        assert key.command(CONFIG, {1: 3, 2: {2: rp_ids}})[0] == CtapStatus.INVALID_PARAMETER
+
+
+def test_a_demand_for_another_pin_ends_the_persistent_token_too(make_key) -> None:
+    """§6.11.4 step 7."""
+    key = make_key(replace(FULL, credential_management=True, persistent_credential_management=True))
+    key.set_pin()
+    before = key.token(PERMISSION.PERSISTENT_CREDENTIAL_MGMT, None)
+    config(key).set_min_pin_length(force_change_pin=True)
+    ClientPin(Ctap2(key)).change_pin("1234", "4321")
+    after = key.token(PERMISSION.PERSISTENT_CREDENTIAL_MGMT, None, "4321")
+    config(key, "4321").set_min_pin_length(5)
+    assert key.snapshot().persistent_token not in (before, after)
 
 
 # enableLongTouchForReset

@@ -424,7 +424,7 @@ def test_policies_of_pins_are_told_to_relying_parties_named_for_it_alone(mc_key)
     assert mc_key.made(extensions={"minPinLength": True}).extensions == {"minPinLength": 6}
     assert mc_key.made(extensions={"minPinLength": False}).extensions is None
     assert mc_key.made(extensions=ASKED, rp_id="example.org").extensions is None
-    config.set_min_pin_length(rp_ids=[])
+    config.set_min_pin_length(rp_ids=["example.org"])
     assert mc_key.made(extensions=ASKED).extensions is None
 
 

@@ -325,3 +325,29 @@ def test_what_is_not_known_is_ignored(key) -> None:
     status, response = key.get({0x04: {"someExtension": 1}, 0x33: 0}, allow=[credential_id])
     assert status == CtapStatus.SUCCESS
     assert AuthenticatorData(response[2]).extensions is None
+
+
+def test_the_next_assertion_does_not_outlive_the_token_of_the_first(key) -> None:
+    """§6, stateful commands: state goes with the token that authorized it (600 s, §6.5.2.1)."""
+    key.set_pin()
+    for user_id in (b"a", b"b", b"c"):
+        key.made(rk=True, user_id=user_id, token=key.token())
+    token, begun = key.token(), key.now
+    key.now = begun + 29
+    assert key.get(token=token, up=False)[0] == CtapStatus.SUCCESS
+    key.now = begun + 599
+    assert key.get(token=token)[0] == CtapStatus.SUCCESS
+    key.now = begun + 599.5
+    assert key.command(0x08)[0] == CtapStatus.SUCCESS
+    key.now = begun + 600
+    assert key.command(0x08)[0] == CtapStatus.NOT_ALLOWED
+
+
+def test_a_list_of_descriptors_unheard_of_names_no_credential_and_is_no_invitation(key) -> None:
+    """§6.2.2 step 7: the list is there, so discoverable credentials are not looked for."""
+    credential_id = key.made(rk=True).credential_data.credential_id
+    strange = [{"type": "other", "id": credential_id}]
+    assert key.get({0x03: strange})[0] == CtapStatus.NO_CREDENTIALS
+    assert key.get({0x03: strange * 9})[0] == CtapStatus.LIMIT_EXCEEDED
+    assert key.make({0x05: strange})[0] == CtapStatus.SUCCESS
+    assert key.make({0x05: strange * 9})[0] == CtapStatus.LIMIT_EXCEEDED

@@ -148,3 +148,10 @@ def test_an_extension_is_looked_at_just_where_it_is_named(any_key, extension: st
     }
     assert (CtapStatus.CBOR_UNEXPECTED_TYPE in statuses) == named
     assert statuses <= {CtapStatus.SUCCESS, CtapStatus.CBOR_UNEXPECTED_TYPE}
+
+
+def test_where_pins_are_refused_by_a_policy_its_page_may_be_named(make_key) -> None:
+    """§6.4, pinComplexityPolicyURL: text as bytes."""
+    profile = replace(Profile.load("ctap23"), pin_complexity_policy_url="https://example.com/pins")
+    assert Ctap2(make_key(profile)).info.pin_complexity_policy_url == b"https://example.com/pins"
+    assert 0x1C not in members(make_key("ctap23"))

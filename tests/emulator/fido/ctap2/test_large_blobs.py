@@ -248,3 +248,12 @@ def test_any_array_is_read_back_as_written_whatever_the_fragments(
     assert set(write(key, array, size)) == {CtapStatus.SUCCESS}
     answers = [key.command(COMMAND, {1: size, 3: at})[1][1] for at in range(0, len(array) + 1, size)]
     assert b"".join(answers) == array
+
+
+def test_another_command_ends_a_write_that_is_not_finished(key) -> None:
+    """§6, stateful commands."""
+    array = serialized(bytes(84))
+    key.command(COMMAND, fragment(0, array[:10], 100))
+    key.command(0x04)
+    assert key.command(COMMAND, fragment(10, array[10:]))[0] == CtapStatus.INVALID_SEQ
+    assert read(key) == INITIAL_LARGE_BLOB_ARRAY

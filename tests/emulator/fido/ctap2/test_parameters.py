@@ -41,12 +41,12 @@ def test_a_length_out_of_bounds_is_invalid(length: int) -> None:
         sized(bytes(length), 1, 2)
 
 
-def test_descriptors_of_a_type_unheard_of_are_left_out() -> None:
+def test_descriptors_of_a_type_unheard_of_count_but_name_no_credential() -> None:
     descriptors = [
         {"id": b"one", "type": "public-key"},
         {"id": b"two", "type": "other", "transports": ["usb"]},
     ]
-    assert credential_ids({3: descriptors}, 3) == (b"one",)
+    assert credential_ids({3: descriptors}, 3) == (b"one", b"")
     assert credential_ids({3: []}, 3) == ()
     assert credential_ids({}, 3) is None
 

@@ -223,3 +223,63 @@ def test_settings_pins_and_fingers_in_any_order_do_what_the_specification_says(m
     run_state_machine_as_test(
         machine, settings=settings(max_examples=12, stateful_step_count=25, deadline=None)
     )
+
+
+# A PIN that is for managing the key alone
+
+MANAGED_BY_PIN = replace(EVERYTHING, no_mc_ga_with_client_pin=True)
+
+
+def enrol(key: Any) -> None:
+    client = ClientPin(Ctap2(key))
+    token = client.get_pin_token("1234", PERMISSION.BIO_ENROLL)
+    context = FPBioEnrollment(client.ctap, client.protocol, token).enroll()
+    while context.capture() is None:
+        pass
+
+
+def test_a_pin_for_managing_makes_and_uses_no_credentials(make_key) -> None:
+    """§6.4, noMcGaPermissionsWithClientPin; §6.5.5.7.1 step 14, §6.5.5.7.2 step 4."""
+    key = make_key(MANAGED_BY_PIN)
+    key.set_pin()
+    assert Ctap2(key).info.options["noMcGaPermissionsWithClientPin"] is True
+    for permission in (1, 2, 3, 5):
+        with pytest.raises(CtapError, match="UNAUTHORIZED_PERMISSION"):
+            key.token(permission)
+    assert key.make(token=key.token(None))[0] == CtapStatus.PIN_AUTH_INVALID
+    assert key.make(rk=True)[0] == CtapStatus.OPERATION_DENIED  # step 7 of §6.1.2: no PIN would help
+    key.token(4, None)
+    enrol(key)
+    client = ClientPin(Ctap2(key))
+    token = client.get_uv_token(PERMISSION.MAKE_CREDENTIAL, "example.com")
+    assert key.made(token=token, rk=True).is_user_verified()
+    assert key.made(uv=True).is_user_verified()
+
+
+def test_where_a_pin_is_for_managing_a_finger_refused_is_told_as_such(make_key) -> None:
+    """§6.1.2 step 11.2.3, §6.2.2 step 6.2.3."""
+    key = make_key(MANAGED_BY_PIN)
+    key.set_pin()
+    enrol(key)
+    key.fingers.extend([False] * 3)
+    assert key.make(uv=True)[0] == CtapStatus.OPERATION_DENIED
+    key.fingers.extend([False] * 3)
+    assert key.make(uv=True)[0] == CtapStatus.PIN_BLOCKED
+
+
+def test_a_pin_that_is_blocked_blocks_the_fingers(make_key) -> None:
+    """§6.5.3.1 step 3."""
+    key = make_key(EVERYTHING)
+    key.set_pin()
+    enrol(key)
+    assert key.made(uv=True)
+    for _ in range(8):
+        key.power_cycle()
+        with pytest.raises(CtapError):
+            key.token(pin="0000")
+    key.asked.clear()
+    assert key.make(uv=True)[0] == CtapStatus.PUAT_REQUIRED
+    with pytest.raises(CtapError, match="UV_BLOCKED"):
+        ClientPin(Ctap2(key)).get_uv_token(PERMISSION.GET_ASSERTION, "example.com")
+    assert key.asked == []
+    assert key.snapshot().user_verification.uv_retries == 0
