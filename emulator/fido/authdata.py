@@ -24,6 +24,9 @@ class Flags(IntFlag):
     ED = 0x80
 
 
+_AT, _ED = int(Flags.AT), int(Flags.ED)  # an IntFlag's own | costs as much as the rest of authenticator data
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttestedCredentialData:
     """A new credential's name and public key (WebAuthn Level 3 §6.5.1); ``aaguid`` is 16 bytes."""
@@ -49,11 +52,11 @@ def authenticator_data(
 
     AT and ED are set here, by what is given; empty extensions count as none.
     """
-    tail = b""
+    bits, tail = int(flags), b""
     if attested is not None:
-        flags |= Flags.AT
+        bits |= _AT
         tail += attested.encode()
     if extensions:
-        flags |= Flags.ED
+        bits |= _ED
         tail += cbor.encode(extensions)
-    return _HEAD.pack(rp_id_hash, flags, sign_count) + tail
+    return _HEAD.pack(rp_id_hash, bits, sign_count) + tail

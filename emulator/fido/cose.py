@@ -12,6 +12,7 @@ from typing import Protocol
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from emulator.fido.primes import next_prime
 
@@ -69,9 +70,7 @@ def generate(algorithm: Algorithm, random_bytes: Callable[[int], bytes]) -> Priv
     """A new key of ``algorithm``; the same random bytes give the same key. RS256 takes a second or so."""
     match algorithm:
         case Algorithm.ES256 | Algorithm.ES384 | Algorithm.ES512:
-            domain = _DOMAINS[algorithm]
-            scalar = domain.scalar_from(random_bytes)
-            return EcdsaKey(algorithm, domain.octets(scalar) + domain.public_point(scalar))
+            return EcdsaKey.generate(algorithm, random_bytes)
         case Algorithm.RS256:
             return _generate_rsa(random_bytes)
         case _:
@@ -82,7 +81,7 @@ def load(algorithm: Algorithm, raw: bytes) -> PrivateKey:
     """The key that ``raw`` (:meth:`PrivateKey.to_bytes`) stands for; ``ValueError`` if it is none."""
     match algorithm:
         case Algorithm.ES256 | Algorithm.ES384 | Algorithm.ES512:
-            return EcdsaKey(algorithm, raw)
+            return EcdsaKey.load(algorithm, raw)
         case Algorithm.EDDSA:
             return Ed25519Key(raw)
         case Algorithm.RS256:
@@ -129,14 +128,6 @@ class _Domain:
         """FIPS 186-5 A.2.1: 64 bits more than the order has."""
         return int.from_bytes(random_bytes(self.length + 8), "big") % (self.order - 1) + 1
 
-    def octets(self, integer: int) -> bytes:
-        return integer.to_bytes(self.length, "big")
-
-    def public_point(self, scalar: int) -> bytes:
-        """x ‖ y of the public key of ``scalar``."""
-        public = ec.derive_private_key(scalar, self.curve).public_key().public_numbers()
-        return self.octets(public.x) + self.octets(public.y)
-
 
 # RFC 9053 §2.1; the orders are those of SP 800-186 §3.2.1.
 _DOMAINS = {
@@ -172,17 +163,32 @@ class EcdsaKey:
 
     __slots__ = ("_domain", "_key", "_raw", "algorithm")
 
-    def __init__(self, algorithm: Algorithm, raw: bytes) -> None:
+    def __init__(self, algorithm: Algorithm, key: ec.EllipticCurvePrivateKey, raw: bytes) -> None:
+        self._key = key
+        self._raw = raw
+        self._domain = _DOMAINS[algorithm]
+        self.algorithm = algorithm
+
+    @classmethod
+    def generate(cls, algorithm: Algorithm, random_bytes: Callable[[int], bytes]) -> EcdsaKey:
+        """A key that is ready to sign: it need not be loaded again."""
+        domain = _DOMAINS[algorithm]
+        scalar = domain.scalar_from(random_bytes)
+        key = ec.derive_private_key(scalar, domain.curve)
+        point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return cls(algorithm, key, scalar.to_bytes(domain.length, "big") + point[1:])
+
+    @classmethod
+    def load(cls, algorithm: Algorithm, raw: bytes) -> EcdsaKey:
+        """``ValueError`` unless ``raw`` is a scalar and its public point."""
         domain = _DOMAINS[algorithm]
         length = domain.length
         if len(raw) != 3 * length:
             raise ValueError(f"an {algorithm.name} private key is {3 * length} bytes, not {len(raw)}")
-        scalar, x, y = (int.from_bytes(raw[i : i + length], "big") for i in range(0, 3 * length, length))
+        x, y = int.from_bytes(raw[length : 2 * length], "big"), int.from_bytes(raw[2 * length :], "big")
         public = ec.EllipticCurvePublicNumbers(x, y, domain.curve)
-        self._key = ec.EllipticCurvePrivateNumbers(scalar, public).private_key()
-        self._raw = raw
-        self._domain = domain
-        self.algorithm = algorithm
+        scalar = int.from_bytes(raw[:length], "big")
+        return cls(algorithm, ec.EllipticCurvePrivateNumbers(scalar, public).private_key(), raw)
 
     def sign(self, message: bytes) -> bytes:
         """An ASN.1 DER Ecdsa-Sig-Value (WebAuthn Level 3 §6.5.5)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -25,6 +26,10 @@ CRED_RANDOM_LENGTH = 32
 _HEADER = Struct(">Bh")
 _SHORTEST = NONCE_LENGTH + _HEADER.size + TAG_LENGTH
 _CRED_PROTECT, _U2F, _CRED_RANDOM, _THIRD_PARTY_PAYMENT = 0b0_0011, 0b0_0100, 0b0_1000, 0b1_0000
+
+
+_cipher = lru_cache(maxsize=8)(AESGCM)
+"""A master key's; there are few, and each is used again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,7 @@ def wrap(credential: Credential, master_key: bytes, random_bytes: Callable[[int]
         randoms = credential.cred_random_with_uv + credential.cred_random_without_uv
     payload = _HEADER.pack(traits, credential.algorithm) + randoms + credential.private_key
     nonce = random_bytes(NONCE_LENGTH)
-    return nonce + AESGCM(master_key).encrypt(nonce, payload, credential.rp_id_hash)
+    return nonce + _cipher(master_key).encrypt(nonce, payload, credential.rp_id_hash)
 
 
 def unwrap(credential_id: bytes, rp_id_hash: bytes, master_key: bytes) -> Credential | None:
@@ -94,7 +99,7 @@ def unwrap(credential_id: bytes, rp_id_hash: bytes, master_key: bytes) -> Creden
         return None
     nonce, sealed = credential_id[:NONCE_LENGTH], credential_id[NONCE_LENGTH:]
     try:
-        payload = AESGCM(master_key).decrypt(nonce, sealed, rp_id_hash)
+        payload = _cipher(master_key).decrypt(nonce, sealed, rp_id_hash)
     except InvalidTag:
         return None
     traits, algorithm = _HEADER.unpack_from(payload)

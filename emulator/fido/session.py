@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from emulator.fido import cose
-from emulator.fido.credential import Credential
+from emulator.fido.credential import Credential, unwrap
 from emulator.fido.pin_protocol import PinProtocolOne, PinProtocolTwo
 
 INITIAL_USAGE_TIME_LIMIT = 30.0
@@ -20,6 +20,8 @@ MAX_USAGE_TIME_PERIOD = 600.0
 
 KEYS_AT_HAND = 16
 """Private keys, the last ones used, that need not be loaded again."""
+CREDENTIAL_IDS_AT_HAND = 64
+"""Credential IDs that need not be opened again, those that turned out to be another key's among them."""
 
 
 class Permission(IntFlag):
@@ -86,8 +88,6 @@ class RememberedAssertions:
     """Those still to come, the next one last."""
     deadline: float
 
-    token: PinUvAuthToken | None
-    """What authorized it, if anything; they do not outlive it."""
 
 @dataclass(slots=True, kw_only=True)
 class Enumeration:
@@ -127,3 +127,4 @@ class Session:
         self.remembered: RememberedAssertions | Enumeration | None = None
         self.large_blobs_write: LargeBlobsWrite | None = None
         self.load_key = lru_cache(maxsize=KEYS_AT_HAND)(cose.load)
+        self.unwrap = lru_cache(maxsize=CREDENTIAL_IDS_AT_HAND)(unwrap)

@@ -10,7 +10,7 @@ from typing import Any
 from emulator.fido import cose
 from emulator.fido.attestation import Attestation
 from emulator.fido.authdata import Flags
-from emulator.fido.credential import Credential, unwrap
+from emulator.fido.credential import Credential
 from emulator.fido.gesture import Gesture, Given, Within
 from emulator.fido.pin_protocol import TOKEN_LENGTH
 from emulator.fido.session import Session
@@ -126,7 +126,7 @@ class AuthenticatorState:
         kept = self.store.credential(credential_id)
         if kept is not None:
             return kept if kept.rp_id_hash == rp_id_hash else None
-        return unwrap(credential_id, rp_id_hash, self.master_secret)
+        return self.session.unwrap(credential_id, rp_id_hash, self.master_secret)
 
     def next_sign_count(self) -> int:
         """The signature counter for one more signature; always 0 where there is none."""

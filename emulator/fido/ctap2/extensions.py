@@ -65,6 +65,8 @@ class CreationInput:
         cls, data: Mapping[Any, Any], supported: tuple[str, ...], *, discoverable: bool
     ) -> CreationInput:
         """Inputs to extensions that are not ``supported`` are not looked at (§6.1.2 step 15)."""
+        if not data:
+            return _NOTHING_ASKED
         level = optional(data, CRED_PROTECT, int) if CRED_PROTECT in supported else None
         if level not in (None, UV_OPTIONAL, UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST, UV_REQUIRED):
             raise CtapError(CtapStatus.INVALID_PARAMETER)
@@ -108,6 +110,9 @@ class CreationInput:
             PIN_COMPLEXITY_POLICY: state.pin_complexity_policy,
         }
         return {name: told[name] for name in self.policies}
+
+
+_NOTHING_ASKED = CreationInput()
 
 
 def _large_blob_key(data: Mapping[Any, Any], supported: tuple[str, ...]) -> bool:
@@ -169,6 +174,8 @@ class HmacSecretInput:
         cls, data: Mapping[Any, Any], supported: tuple[str, ...], name: str = HMAC_SECRET
     ) -> HmacSecretInput | None:
         """``None`` if the extension is not asked for, or not ``supported``."""
+        if name not in data:
+            return None
         given = optional(data, name, dict) if name in supported else None
         if given is None:
             return None

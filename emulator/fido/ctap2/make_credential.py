@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -115,8 +116,9 @@ class Request:
 def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     """§6.1.2. Step 4 makes the response."""
     claim = request.claim
-    yield from answer_probe(state, claim)  # Step 1
-    check_protocol(state, claim)  # Step 2
+    if claim.pin_uv_auth_param is not None:
+        yield from answer_probe(state, claim)  # Step 1
+        check_protocol(state, claim)  # Step 2
     algorithm = _choose_algorithm(state, request)  # Step 3
     check_uv_option(state, claim)  # Step 5.3
     _check_options(state, request)  # Steps 5.4 to 5.7
@@ -150,7 +152,7 @@ def _algorithms(pub_key_cred_params: list[Any]) -> tuple[int, ...]:
     found = []
     for element in pub_key_cred_params:
         entry = typed(element, dict)
-        if not {"alg", "type"} <= entry.keys():
+        if "alg" not in entry or "type" not in entry:
             raise CtapError(CtapStatus.INVALID_CBOR)
         alg = required(entry, "alg", int)
         if required(entry, "type", str) == PUBLIC_KEY:
@@ -160,9 +162,8 @@ def _algorithms(pub_key_cred_params: list[Any]) -> tuple[int, ...]:
 
 def _choose_algorithm(state: AuthenticatorState, request: Request) -> Algorithm:
     """Steps 3.1.3 and 3.2: the relying party's preference decides."""
-    supported = state.algorithms
     for alg in request.algorithms:
-        if alg in supported:
+        if alg in state.profile.algorithm_identifiers and cose.supported(alg):
             return Algorithm(alg)
     raise CtapError(CtapStatus.UNSUPPORTED_ALGORITHM)
 
@@ -184,8 +185,7 @@ def _refuse_without_verification(state: AuthenticatorState, request: Request) ->
     if state.make_cred_uv_not_rqd and not request.options.rk:
         return
     pin_is_set = state.store.user_verification.pin_hash is not None
-    by_pin = pin_is_set and not state.profile.no_mc_ga_with_client_pin
-    raise CtapError(CtapStatus.PUAT_REQUIRED if by_pin else CtapStatus.OPERATION_DENIED)
+    raise CtapError(CtapStatus.PUAT_REQUIRED if pin_is_set else CtapStatus.OPERATION_DENIED)
 
 
 def _check_exclude_list(
@@ -218,7 +218,8 @@ def _create(
     keeps_blob = discoverable and blob is not None and len(blob) <= state.profile.max_cred_blob_length
     if extensions.hmac_secret:
         randoms = state.random_bytes(CRED_RANDOM_LENGTH), state.random_bytes(CRED_RANDOM_LENGTH)
-    credential = Credential(
+    credential = partial(
+        Credential,
         private_key=key.to_bytes(),
         algorithm=key.algorithm,
         rp_id_hash=request.rp_id_hash,
@@ -235,9 +236,11 @@ def _create(
         large_blob_key=state.random_bytes(LARGE_BLOB_KEY_LENGTH) if extensions.large_blob_key else None,
         third_party_payment=extensions.third_party_payment,
     )
-    if credential.discoverable:
-        return replace(credential, credential_id=state.random_bytes(CREDENTIAL_ID_LENGTH))
-    return replace(credential, credential_id=wrap(credential, state.master_secret, state.random_bytes))
+    if discoverable:
+        credential_id = state.random_bytes(CREDENTIAL_ID_LENGTH)
+    else:
+        credential_id = wrap(credential(), state.master_secret, state.random_bytes)
+    return credential(credential_id=credential_id)
 
 
 def _attest(

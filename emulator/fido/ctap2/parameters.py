@@ -22,12 +22,16 @@ def required(data: Mapping[Any, Any], key: int | str, kind: type[T]) -> T:
     """A member that must be there (``MISSING_PARAMETER``)."""
     if key not in data:
         raise CtapError(CtapStatus.MISSING_PARAMETER)
-    return typed(data[key], kind)
+    value = data[key]
+    return value if type(value) is kind else typed(value, kind)
 
 
 def optional(data: Mapping[Any, Any], key: int | str, kind: type[T]) -> T | None:
     """A member that may be there."""
-    return typed(data[key], kind) if key in data else None
+    if key not in data:
+        return None
+    value = data[key]
+    return value if type(value) is kind else typed(value, kind)
 
 
 def typed(value: Any, kind: type[T]) -> T:
@@ -45,17 +49,15 @@ def sized(value: bytes, low: int, high: int) -> bytes:
 
 
 def credential_ids(data: Mapping[Any, Any], key: int) -> tuple[bytes, ...] | None:
-    """The IDs in an array of PublicKeyCredentialDescriptors.
-
-    One of a type that we do not know counts, and is empty: no credential has it.
-    """
+    """The IDs in an array of PublicKeyCredentialDescriptors; those of a type we do not know are left out."""
     descriptors = optional(data, key, list)
     if descriptors is None:
         return None
     ids = []
     for descriptor in descriptors:
         credential_id = required(typed(descriptor, dict), "id", bytes)
-        ids.append(credential_id if required(descriptor, "type", str) == PUBLIC_KEY else b"")
+        if required(descriptor, "type", str) == PUBLIC_KEY:
+            ids.append(credential_id)
     return tuple(ids)
 
 
