@@ -122,8 +122,7 @@ class Authenticator:
             state.session.remembered = None  # §6: any other command ends the stateful one
         if message[0] != CtapCommand.LARGE_BLOBS:
             state.session.large_blobs_write = None
-        command = self._commands.get(message[0])
-        if command is None:
+        if message[0] not in self._commands:
             raise CtapError(CtapStatus.INVALID_COMMAND)
         if len(message) > self.profile.max_message_size:
             raise CtapError(CtapStatus.REQUEST_TOO_LARGE)
