@@ -54,9 +54,6 @@ WITHOUT_PARAMETERS = {
 }
 
 
-_SUCCESS = bytes((CtapStatus.SUCCESS,))
-
-
 class Authenticator:
     """A key without its wire: CTAP2 messages and U2F APDUs in, answers out, gestures asked for in between.
 
@@ -102,7 +99,7 @@ class Authenticator:
             response = yield from self._run(message, now)
         except CtapError as error:
             return bytes((error.status,))
-        return _SUCCESS + cbor.encode(response) if response else _SUCCESS
+        return bytes((CtapStatus.SUCCESS,)) + (cbor.encode(response) if response else b"")
 
     def msg(self, apdu: bytes, now: float) -> Command:
         """Run a U2F APDU; its answer is data, then a status word (U2F Raw Message Formats v1.2 §3)."""
@@ -126,7 +123,7 @@ class Authenticator:
             raise CtapError(CtapStatus.INVALID_COMMAND)
         if len(message) > self.profile.max_message_size:
             raise CtapError(CtapStatus.REQUEST_TOO_LARGE)
-        data = message[1:]
+        command, data = CtapCommand(message[0]), message[1:]
         if data and command in WITHOUT_PARAMETERS:
             raise CtapError(CtapStatus.INVALID_LENGTH)
         match command:
@@ -162,10 +159,10 @@ class Authenticator:
                 return None
 
 
-def _commands_of(profile: Profile) -> dict[int, CtapCommand]:
-    """The commands that this model of key has, by their codes."""
+def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
+    """The commands that this model of key has."""
     if not profile.ctap2:
-        return {}
+        return frozenset()
     absent = set()
     if not profile.ctap21:
         absent.add(CtapCommand.SELECTION)
@@ -183,4 +180,4 @@ def _commands_of(profile: Profile) -> dict[int, CtapCommand]:
         absent.add(CtapCommand.CREDENTIAL_MANAGEMENT_PREVIEW)
     if not profile.max_large_blob_array:
         absent.add(CtapCommand.LARGE_BLOBS)
-    return {int(command): command for command in CtapCommand if command not in absent}
+    return frozenset(CtapCommand) - absent
