@@ -54,6 +54,9 @@ WITHOUT_PARAMETERS = {
 }
 
 
+_SUCCESS = bytes((CtapStatus.SUCCESS,))
+
+
 class Authenticator:
     """A key without its wire: CTAP2 messages and U2F APDUs in, answers out, gestures asked for in between.
 
@@ -99,7 +102,7 @@ class Authenticator:
             response = yield from self._run(message, now)
         except CtapError as error:
             return bytes((error.status,))
-        return bytes((CtapStatus.SUCCESS,)) + (cbor.encode(response) if response else b"")
+        return _SUCCESS + cbor.encode(response) if response else _SUCCESS
 
     def msg(self, apdu: bytes, now: float) -> Command:
         """Run a U2F APDU; its answer is data, then a status word (U2F Raw Message Formats v1.2 §3)."""
@@ -119,11 +122,12 @@ class Authenticator:
             state.session.remembered = None  # §6: any other command ends the stateful one
         if message[0] != CtapCommand.LARGE_BLOBS:
             state.session.large_blobs_write = None
-        if message[0] not in self._commands:
+        command = self._commands.get(message[0])
+        if command is None:
             raise CtapError(CtapStatus.INVALID_COMMAND)
         if len(message) > self.profile.max_message_size:
             raise CtapError(CtapStatus.REQUEST_TOO_LARGE)
-        command, data = CtapCommand(message[0]), message[1:]
+        data = message[1:]
         if data and command in WITHOUT_PARAMETERS:
             raise CtapError(CtapStatus.INVALID_LENGTH)
         match command:
@@ -159,10 +163,10 @@ class Authenticator:
                 return None
 
 
-def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
-    """The commands that this model of key has."""
+def _commands_of(profile: Profile) -> dict[int, CtapCommand]:
+    """The commands that this model of key has, by their codes."""
     if not profile.ctap2:
-        return frozenset()
+        return {}
     absent = set()
     if not profile.ctap21:
         absent.add(CtapCommand.SELECTION)
@@ -180,4 +184,4 @@ def _commands_of(profile: Profile) -> frozenset[CtapCommand]:
         absent.add(CtapCommand.CREDENTIAL_MANAGEMENT_PREVIEW)
     if not profile.max_large_blob_array:
         absent.add(CtapCommand.LARGE_BLOBS)
-    return frozenset(CtapCommand) - absent
+    return {int(command): command for command in CtapCommand if command not in absent}
