@@ -86,6 +86,8 @@ class RememberedAssertions:
     """Signs for a credential as the authenticatorGetAssertion that began it did."""
     credentials: list[Credential]
     """Those still to come, the next one last."""
+    token: PinUvAuthToken | None
+    """What authorized it, if anything; they do not outlive it."""
     deadline: float
 
 

@@ -28,7 +28,7 @@ from emulator.fido.ctap2.verification import (
     require_always_uv,
     verify_user,
 )
-from emulator.fido.session import Permission, RememberedAssertions
+from emulator.fido.session import Permission, PinUvAuthToken, RememberedAssertions
 from emulator.fido.state import AuthenticatorState, Running
 from emulator.fido.status import CtapError, CtapStatus
 
@@ -108,14 +108,18 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
         return _answer(state, request, credential, up=up, uv=evidence.uv, salts=salts, wanted=wanted)
 
     response = answer(applicable[0])  # Steps 11 to 13
-    _remember(state, response, applicable, answer, now)  # Step 12.2
+    _remember(state, response, applicable, answer, evidence.token, now)  # Step 12.2
     return response
 
 
 def run_next(state: AuthenticatorState, now: float) -> dict[int, Any]:
     """authenticatorGetNextAssertion, §6.3: the next older credential, signed for as the first was."""
     remembered = state.session.remembered
-    if not isinstance(remembered, RememberedAssertions) or now > remembered.deadline:
+    if (
+        not isinstance(remembered, RememberedAssertions)
+        or now > remembered.deadline
+        or (remembered.token is not None and not remembered.token.in_use(now))  # §6, stateful commands
+    ):
         state.session.remembered = None
         raise CtapError(CtapStatus.NOT_ALLOWED)
     response = remembered.answer(remembered.credentials.pop())
@@ -186,6 +190,7 @@ def _remember(
     response: dict[int, Any],
     applicable: Sequence[Credential],
     answer: Callable[[Credential], dict[int, Any]],
+    token: PinUvAuthToken | None,
     now: float,
 ) -> None:
     """Leave the rest for getNextAssertion, and say how many there are."""
@@ -194,5 +199,6 @@ def _remember(
         state.session.remembered = RememberedAssertions(
             answer=answer,
             credentials=list(reversed(applicable[1:])),
+            token=token,
             deadline=now + NEXT_ASSERTION_TIME_LIMIT,
         )

@@ -185,7 +185,8 @@ def _refuse_without_verification(state: AuthenticatorState, request: Request) ->
     if state.make_cred_uv_not_rqd and not request.options.rk:
         return
     pin_is_set = state.store.user_verification.pin_hash is not None
-    raise CtapError(CtapStatus.PUAT_REQUIRED if pin_is_set else CtapStatus.OPERATION_DENIED)
+    by_pin = pin_is_set and not state.profile.no_mc_ga_with_client_pin
+    raise CtapError(CtapStatus.PUAT_REQUIRED if by_pin else CtapStatus.OPERATION_DENIED)
 
 
 def _check_exclude_list(

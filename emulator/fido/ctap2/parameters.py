@@ -49,15 +49,17 @@ def sized(value: bytes, low: int, high: int) -> bytes:
 
 
 def credential_ids(data: Mapping[Any, Any], key: int) -> tuple[bytes, ...] | None:
-    """The IDs in an array of PublicKeyCredentialDescriptors; those of a type we do not know are left out."""
+    """The IDs in an array of PublicKeyCredentialDescriptors.
+
+    One of a type that we do not know counts, and is empty: no credential has it.
+    """
     descriptors = optional(data, key, list)
     if descriptors is None:
         return None
     ids = []
     for descriptor in descriptors:
         credential_id = required(typed(descriptor, dict), "id", bytes)
-        if required(descriptor, "type", str) == PUBLIC_KEY:
-            ids.append(credential_id)
+        ids.append(credential_id if required(descriptor, "type", str) == PUBLIC_KEY else b"")
     return tuple(ids)
 
 

@@ -99,7 +99,8 @@ def require_always_uv(state: AuthenticatorState, claim: Claim) -> Claim:
         return claim
     if state.built_in_uv:
         return replace(claim, uv=True)
-    raise CtapError(CtapStatus.PUAT_REQUIRED if state.profile.client_pin else CtapStatus.OPERATION_DENIED)
+    by_pin = state.profile.client_pin and not state.profile.no_mc_ga_with_client_pin
+    raise CtapError(CtapStatus.PUAT_REQUIRED if by_pin else CtapStatus.OPERATION_DENIED)
 
 
 def authorize(
@@ -149,8 +150,12 @@ def perform_built_in_uv(
 ) -> Generator[Gesture, Given, float | None]:
     """performBuiltInUv(internalRetry), §6.5.3.1: the time of success, ``None`` for an error.
 
-    Each attempt that fails costs one of the uvRetries, which only success or a PIN restores.
+    Each attempt that fails costs one of the uvRetries, which only success or a PIN restores; a PIN that is
+    blocked blocks the built-in method too.
     """
+    found = state.store.user_verification
+    if found.pin_hash is not None and found.pin_retries == 0 and found.uv_retries:  # Step 3
+        state.store.set_user_verification(replace(found, uv_retries=0))
     for _ in range(state.profile.uv_attempts if internal_retry else 1):
         before = state.store.user_verification
         if before.uv_retries == 0:
@@ -177,7 +182,7 @@ def _after_verification(
 def _built_in_uv_failure(state: AuthenticatorState) -> CtapError:
     """§6.1.2 step 11.2.3, §6.2.2 step 6.2.3: the platform is to try the PIN, if there is one."""
     user_verification = state.store.user_verification
-    if user_verification.pin_hash is not None:
+    if user_verification.pin_hash is not None and not state.profile.no_mc_ga_with_client_pin:
         return CtapError(CtapStatus.PUAT_REQUIRED)
     if user_verification.uv_retries == 0:
         return CtapError(CtapStatus.PIN_BLOCKED)
