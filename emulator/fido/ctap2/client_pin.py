@@ -128,8 +128,14 @@ def _sub_commands(state: AuthenticatorState) -> set[SubCommand]:
 
 
 def get_pin_retries(state: AuthenticatorState) -> dict[int, Any]:
-    """§6.5.5.2; ``powerCycleState`` says that only a power cycle will let the PIN be tried again."""
-    response: dict[int, Any] = {PIN_RETRIES: state.store.user_verification.pin_retries}
+    """§6.5.5.2; ``powerCycleState`` says that only a power cycle will let the PIN be tried again.
+
+    Without a PIN the section names neither answer nor error: as YubiKeys do, and python-fido2's tests expect.
+    """
+    user_verification = state.store.user_verification
+    if user_verification.pin_hash is None:
+        raise CtapError(CtapStatus.PIN_NOT_SET)
+    response: dict[int, Any] = {PIN_RETRIES: user_verification.pin_retries}
     if state.profile.ctap21:
         response[POWER_CYCLE_STATE] = state.session.pin_mismatches >= MAX_MISMATCHES
     return response
