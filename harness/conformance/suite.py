@@ -149,9 +149,9 @@ def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestR
         item._initrequest()  # type: ignore[attr-defined]  # the fixtures of a further run
         reports = runtestprotocol(item, nextitem=item if fault != faults[-1] else nextitem, log=False)
         outcomes = {report.when: report for report in reports}
-        if outcomes["setup"].skipped:
+        if any(report.skipped for report in reports):
             return reports
-        if "call" not in outcomes or outcomes["call"].skipped:
+        if "call" not in outcomes:
             unnoticed.append(
                 f"with {fault} it does not get as far as its own claim: {_why(outcomes['setup'])}"
             )
@@ -172,7 +172,7 @@ def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestR
 
 def _why(setup: pytest.TestReport) -> str:
     crash = getattr(setup.longrepr, "reprcrash", None)
-    return str(crash.message).splitlines()[0] if crash else "it was skipped"
+    return str(crash.message).splitlines()[0] if crash else setup.longreprtext
 
 
 @pytest.hookimpl(wrapper=True)
