@@ -120,6 +120,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.mfa_devices",
         "harness.service.recovery",
         "harness.service.role_sessions",
+        "harness.service.role_sessions",
         "harness.service.roles",
         "harness.service.security_keys",
         "harness.service.sign_in",

@@ -9,6 +9,7 @@ from harness.service.authorization import authorize
 from harness.service.directory import access_keys_of, check_account_id, check_alias, iam_users, user_of
 from harness.service.environment import Environment
 from harness.service.errors import EntityAlreadyExists, NoSuchEntity
+from harness.service.grants import Group, ManagedPolicy, Role
 from harness.service.model import (
     ROOT,
     Account,
@@ -16,6 +17,7 @@ from harness.service.model import (
     FidoSecurityKey,
     HardwareTotpDevice,
     MfaDevice,
+    PasswordPolicy,
     User,
     VirtualMfaDevice,
 )
@@ -97,6 +99,21 @@ class Accounts:
             return {
                 "Users": len(iam_users(transaction, account_id)),
                 "UsersQuota": self._profile.users_per_account,
+                "Groups": len(transaction.list(Group, account_id=account_id)),
+                "GroupsQuota": self._profile.groups_per_account,
+                "GroupsPerUserQuota": self._profile.groups_per_user,
+                "GroupPolicySizeQuota": self._profile.group_policies_size,
+                "Roles": len(transaction.list(Role, account_id=account_id)),
+                "RolesQuota": self._profile.roles_per_account,
+                "RolePolicySizeQuota": self._profile.role_policies_size,
+                "AssumeRolePolicySizeQuota": self._profile.trust_policy_size,
+                "Policies": len(transaction.list(ManagedPolicy, account_id=account_id)),
+                "PoliciesQuota": self._profile.policies_per_account,
+                "PolicySizeQuota": self._profile.managed_policy_size,
+                "VersionsPerPolicyQuota": self._profile.policy_versions,
+                "AttachedPoliciesPerGroupQuota": self._profile.attached_policies,
+                "AttachedPoliciesPerRoleQuota": self._profile.attached_policies,
+                "AttachedPoliciesPerUserQuota": self._profile.attached_policies,
                 "AccessKeysPerUserQuota": self._profile.access_keys_per_user,
                 "UserPolicySizeQuota": self._profile.user_policies_size,
                 "MFADevices": len(virtual) + len(others),
@@ -130,6 +147,32 @@ class Accounts:
             if account.alias != alias:
                 raise NoSuchEntity(self._profile.say("alias_not_found", alias=alias))
             transaction.put(replace(account, alias=None))
+
+    def get_account_password_policy(self, caller: Caller) -> PasswordPolicy:
+        """GetAccountPasswordPolicy; NoSuchEntity where AWS's default one holds."""
+        authorize(self._environment, caller, "iam:GetAccountPasswordPolicy", "*")
+        with self._environment.store.transaction() as transaction:
+            return self._password_policy(self._account(transaction, caller.account_id))
+
+    def update_account_password_policy(self, caller: Caller, policy: PasswordPolicy) -> None:
+        """UpdateAccountPasswordPolicy: in place of the one there is."""
+        authorize(self._environment, caller, "iam:UpdateAccountPasswordPolicy", "*")
+        with self._environment.store.transaction() as transaction:
+            account = self._account(transaction, caller.account_id)
+            transaction.put(replace(account, password_policy=policy))
+
+    def delete_account_password_policy(self, caller: Caller) -> None:
+        """DeleteAccountPasswordPolicy: AWS's default one holds again."""
+        authorize(self._environment, caller, "iam:DeleteAccountPasswordPolicy", "*")
+        with self._environment.store.transaction() as transaction:
+            account = self._account(transaction, caller.account_id)
+            self._password_policy(account)
+            transaction.put(replace(account, password_policy=None))
+
+    def _password_policy(self, account: Account) -> PasswordPolicy:
+        if account.password_policy is None:
+            raise NoSuchEntity(self._profile.say("password_policy_not_found", account_id=account.id))
+        return account.password_policy
 
     def _account(self, transaction: Transaction, account_id: str) -> Account:
         account = transaction.get(Account, account_id)

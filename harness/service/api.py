@@ -1,4 +1,4 @@
-"""The IAM and STS Query API over HTTP: POST / with a signed form, answered in XML.
+"""The IAM and STS Query API over HTTP: a signed form in the body or the query of /, answered in XML.
 
 A request's signature is judged by the machine's clock, as SDKs sign with it; whatever MFA decides is judged
 inside identity, by the world's.
@@ -17,6 +17,7 @@ from botocore import xform_name
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.clock import Clock, SystemClock
@@ -51,6 +52,18 @@ _log = logging.getLogger(__name__)
 def api_endpoint(identity: Identity, *, signature_clock: Clock | None = None) -> ASGIApp:
     """The API as an ASGI application. ``signature_clock`` judges signatures; by default the machine's."""
     return _Endpoint(identity, signature_clock or SystemClock())
+
+
+class ApiRoute(Route):
+    """The API's place beside the console: ``POST /``, and ``GET /`` of a URL that asks for an action."""
+
+    def __init__(self, identity: Identity, *, signature_clock: Clock | None = None) -> None:
+        endpoint = api_endpoint(identity, signature_clock=signature_clock)
+        super().__init__("/", endpoint, methods=["GET", "POST"])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        asks = scope.get("method") == "POST" or b"Action=" in scope.get("query_string", b"")
+        return super().matches(scope) if asks else (Match.NONE, {})
 
 
 class _Endpoint:
@@ -89,10 +102,14 @@ class _Endpoint:
                 secret_of=self._identity.secret_of_access_key,
                 services=OPERATIONS.keys(),
                 now=self._signature_clock(),
+                max_skew_s=self._identity.profile.signature_skew_s,
             )
             namespace = service_model(signer.service).metadata["xmlNamespace"]
-            caller = self._identity.caller_for_access_key(signer.access_key_id, signer.session_token)
-            return 200, self._perform(signer, caller, _parse_form(request.body), request_id)
+            caller = self._identity.caller_for_access_key(
+                signer.access_key_id, signer.session_token, signed_for=(signer.region, signer.service)
+            )
+            form = _parse_form(b"&".join(filter(None, [request.query, request.body])))
+            return 200, self._perform(signer, caller, form, request_id)
         except AwsError as error:
             return error.http_status, error_xml(error, namespace, request_id)
         except Exception:
@@ -141,10 +158,8 @@ def _parse_form(body: bytes) -> dict[str, str]:
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError as error:
-        raise MalformedQueryString(
-            f"The body is not a form in UTF-8 of at most {MAX_FIELDS} fields."
-        ) from error
+        raise MalformedQueryString(f"This is not a form in UTF-8 of at most {MAX_FIELDS} fields.") from error
     form = dict(fields)
     if len(form) != len(fields):
-        raise MalformedQueryString("The body has the same parameter twice.")
+        raise MalformedQueryString("The form has the same parameter twice.")
     return form

@@ -16,11 +16,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator.clock import Clock
-from harness.service.api import api_endpoint
+from harness.service.api import ApiRoute
 from harness.service.console import console_routes
 from harness.service.events import SENDER, Sender
 from harness.service.identity import Identity
@@ -38,12 +37,11 @@ class ServiceError(Exception):
 
 
 def build_app(identity: Identity, *, signature_clock: Clock | None = None) -> Starlette:
-    """One application of both doors: ``POST /`` is the Query API, signed or not, the rest is the console.
+    """One application of both doors: ``/`` is the Query API where it is asked, the rest is the console.
 
     ``signature_clock`` judges request signatures; by default the machine's.
     """
-    api = api_endpoint(identity, signature_clock=signature_clock)
-    routes = [Route("/", api, methods=["POST"]), *console_routes(identity)]
+    routes = [ApiRoute(identity, signature_clock=signature_clock), *console_routes(identity)]
     return Starlette(routes=routes, middleware=[Middleware(_NotingSenders)])
 
 

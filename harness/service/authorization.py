@@ -9,6 +9,7 @@ from functools import lru_cache
 from harness.service import policy
 from harness.service.environment import Environment
 from harness.service.errors import AccessDenied, ExpiredToken, InvalidClientTokenId
+from harness.service.events import SENDER
 from harness.service.grants import Role, RoleSession
 from harness.service.model import Caller, User
 from harness.service.policy import Policy, PolicyRequest, Verdict
@@ -62,6 +63,10 @@ def policy_context(caller: Caller, now: float) -> dict[str, str]:
         "aws:EpochTime": str(int(now)),
         **principal_context(caller.user.role if isinstance(caller.user, RoleSession) else caller.user),
     }
+    if (sender := SENDER.get()) is not None and sender.source_ip_address:
+        context["aws:SourceIp"] = sender.source_ip_address
+        context["aws:UserAgent"] = sender.user_agent
+        context["aws:SecureTransport"] = "true" if sender.login_to.startswith("https:") else "false"
     if caller.mfa_authenticated_at is not None:
         context["aws:MultiFactorAuthPresent"] = "true"
         context["aws:MultiFactorAuthAge"] = str(int(now - caller.mfa_authenticated_at))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from harness.service.authorization import authorize
 from harness.service.environment import Environment
-from harness.service.errors import NoSuchEntity, ValidationError
+from harness.service.errors import LimitExceeded, NoSuchEntity, ValidationError
+from harness.service.grants import Group, Role, RoleSession
 from harness.service.model import (
     ROOT,
     AccessKey,
@@ -20,6 +23,12 @@ from harness.service.model import (
 )
 from harness.service.profile import ServiceProfile
 from harness.service.store import Transaction
+
+Tags = Mapping[str, str] | Iterable[tuple[str, str]]
+E = TypeVar("E", Group, Role)
+
+# The texts that say that there is no such user, group or role.
+NOT_FOUND = {"user": "user_not_found", "group": "group_not_found", "role": "role_not_found"}
 
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)  # IAM API: userNameType, virtualMFADeviceName, policyNameType
 _PATH = re.compile(r"/|/[!-~]+/")  # IAM API: pathType
@@ -41,14 +50,47 @@ def target(
     Without a name it is the caller. The root user is found only by itself, and by its name only in the
     console (S0: not by API or CLI). Raises as :func:`authorize` does, then NoSuchEntity.
     """
-    name = caller.user.name if user_name is None else user_name
+    name = own_user(environment.profile, caller).name if user_name is None else user_name
     found = transaction.get(User, user_key(caller.account_id, name))
     if found is not None and found.root and not _may_mean_root(caller, user_name):
         found = None
     resource = f"arn:aws:iam::{caller.account_id}:user/{name}" if found is None else found.arn
     authorize(environment, caller, action, resource, **context)
     if found is None:
-        raise NoSuchEntity(environment.profile.say("user_not_found", user_name=name))
+        raise NoSuchEntity(environment.profile.say("user_not_found", name=name))
+    return found
+
+
+def own_user(profile: ServiceProfile, caller: Caller) -> User:
+    """The caller itself, where a request names no user; ValidationError for a role's session."""
+    if isinstance(caller.user, RoleSession):
+        raise ValidationError(profile.say("must_name_user"))
+    return caller.user
+
+
+def group_target(
+    environment: Environment, transaction: Transaction, caller: Caller, name: str, action: str
+) -> Group:
+    """The account's group of that name, as :func:`target` finds users."""
+    return _entity(environment, transaction, caller, Group, name, action)
+
+
+def role_target(
+    environment: Environment, transaction: Transaction, caller: Caller, name: str, action: str
+) -> Role:
+    """The account's role of that name, as :func:`target` finds users."""
+    return _entity(environment, transaction, caller, Role, name, action)
+
+
+def _entity(
+    environment: Environment, transaction: Transaction, caller: Caller, kind: type[E], name: str, action: str
+) -> E:
+    word = kind.__name__.lower()
+    found = transaction.get(kind, user_key(caller.account_id, name))
+    resource = f"arn:aws:iam::{caller.account_id}:{word}/{name}" if found is None else found.arn
+    authorize(environment, caller, action, resource)
+    if found is None:
+        raise NoSuchEntity(environment.profile.say(NOT_FOUND[word], name=name))
     return found
 
 
@@ -60,7 +102,15 @@ def user_of(profile: ServiceProfile, transaction: Transaction, account_id: str, 
     """An account's user of that name, root too; NoSuchEntity."""
     user = transaction.get(User, user_key(account_id, name))
     if user is None:
-        raise NoSuchEntity(profile.say("user_not_found", user_name=name))
+        raise NoSuchEntity(profile.say("user_not_found", name=name))
+    return user
+
+
+def iam_user_of(profile: ServiceProfile, transaction: Transaction, account_id: str, name: str) -> User:
+    """An account's IAM user of that name; NoSuchEntity, for root too."""
+    user = user_of(profile, transaction, account_id, name)
+    if user.root:
+        raise NoSuchEntity(profile.say("user_not_found", name=name))
     return user
 
 
@@ -68,6 +118,11 @@ def iam_users(transaction: Transaction, account_id: str) -> list[User]:
     """An account's IAM users, by name."""
     users = transaction.list(User, account_id=account_id)
     return sorted((user for user in users if not user.root), key=lambda user: user.name.lower())
+
+
+def members_of(transaction: Transaction, group: Group) -> list[User]:
+    """The group's users, by name."""
+    return [user for user in iam_users(transaction, group.account_id) if group.name in user.groups]
 
 
 def access_keys_of(transaction: Transaction, user: User) -> list[AccessKey]:
@@ -105,37 +160,56 @@ def device_of(profile: ServiceProfile, transaction: Transaction, user: User, ser
     return device
 
 
+def with_tags(
+    profile: ServiceProfile, old: Mapping[str, str], new: Tags, of: str = "MFADevice"
+) -> Mapping[str, str]:
+    """``old`` tags with the ``new`` ones; LimitExceeded if they are more than a thing may have."""
+    tags = {**old, **dict(new)}
+    if len(tags) > profile.max_tags:
+        raise LimitExceeded(profile.say("too_many_tags", limit=profile.max_tags, of=of))
+    return tags
+
+
+def without_tags(tags: Mapping[str, str], keys: Iterable[str]) -> Mapping[str, str]:
+    """``tags`` without those of ``keys``; keys that are not there are passed over."""
+    gone = set(keys)
+    return {key: value for key, value in tags.items() if key not in gone}
+
+
 def check_name(profile: ServiceProfile, member: str, name: str, length: int) -> None:
     """ValidationError unless ``name`` is one IAM takes: up to ``length`` word characters and ``+=,.@-``."""
-    _check(profile, member, name, _NAME, 1, length)
+    check_value(profile, member, name, _NAME, 1, length)
 
 
 def check_path(profile: ServiceProfile, path: str) -> None:
     """ValidationError unless ``path`` begins and ends with a slash and is printable ASCII."""
-    _check(profile, "path", path, _PATH, 1, profile.path_length)
+    check_value(profile, "path", path, _PATH, 1, profile.path_length)
 
 
 def check_serial_number(profile: ServiceProfile, serial_number: str) -> None:
     """ValidationError unless ``serial_number`` is one IAM takes."""
     shortest, longest = profile.serial_number_min_length, profile.serial_number_length
-    _check(profile, "serialNumber", serial_number, _SERIAL_NUMBER, shortest, longest)
+    check_value(profile, "serialNumber", serial_number, _SERIAL_NUMBER, shortest, longest)
 
 
 def check_account_id(profile: ServiceProfile, account_id: str) -> None:
     """ValidationError unless ``account_id`` is twelve digits."""
-    _check(profile, "accountId", account_id, _DIGITS, profile.account_id_digits, profile.account_id_digits)
+    check_value(
+        profile, "accountId", account_id, _DIGITS, profile.account_id_digits, profile.account_id_digits
+    )
 
 
 def check_alias(profile: ServiceProfile, alias: str) -> None:
     """ValidationError unless ``alias`` is lower-case letters, digits and single inner hyphens, and no ID."""
-    _check(profile, "accountAlias", alias, _ALIAS, profile.alias_min_length, profile.alias_length)
+    check_value(profile, "accountAlias", alias, _ALIAS, profile.alias_min_length, profile.alias_length)
     if len(alias) == profile.account_id_digits and _DIGITS.fullmatch(alias):
         _refuse(profile, "accountAlias", alias, "Member must not be an account ID")
 
 
-def _check(
+def check_value(
     profile: ServiceProfile, member: str, value: str, pattern: re.Pattern[str], shortest: int, longest: int
 ) -> None:
+    """ValidationError unless ``value`` is as long as it may be and all of it fits ``pattern``."""
     if len(value) < shortest:
         _refuse(profile, member, value, f"Member must have length greater than or equal to {shortest}")
     if len(value) > longest:

@@ -242,6 +242,18 @@ class PackedPolicyTooLarge(AwsError):
     code, http_status = "PackedPolicyTooLarge", 400
 
 
+class ReportNotPresent(AwsError):
+    """There is no credential report to get."""
+
+    code, http_status = "ReportNotPresent", 410
+
+
+class ReportExpired(AwsError):
+    """The credential report is too old to be given out."""
+
+    code, http_status = "ReportExpired", 410
+
+
 # Ours.
 
 

@@ -24,6 +24,18 @@ class Identifiers:
         """``AIDA…``."""
         return self._prefixed(self._profile.user_id_prefix, self._profile.user_id_length)
 
+    def group_id(self) -> str:
+        """``AGPA…``."""
+        return self._prefixed(self._profile.group_id_prefix, self._profile.user_id_length)
+
+    def role_id(self) -> str:
+        """``AROA…``."""
+        return self._prefixed(self._profile.role_id_prefix, self._profile.user_id_length)
+
+    def policy_id(self) -> str:
+        """``ANPA…``."""
+        return self._prefixed(self._profile.policy_id_prefix, self._profile.user_id_length)
+
     def access_key_id(self) -> str:
         """``AKIA…``: a long-term access key."""
         return self._prefixed(self._profile.access_key_prefix, self._profile.access_key_id_length)
@@ -46,6 +58,15 @@ class Identifiers:
 
     def security_key_suffix(self) -> str:
         """What tells the serial numbers of security keys of one name apart."""
+        return self._base32(self._profile.security_key_suffix_length)
+
+    def recovery_code(self) -> str:
+        """The digits to type on the phone."""
+        digits = self._profile.recovery_code_digits
+        return f"{self._number() % 10**digits:0{digits}}"
+
+    def message_id(self) -> str:
+        """Names a message in the outbox; no secret."""
         return self._base32(self._profile.security_key_suffix_length)
 
     def _prefixed(self, prefix: str, length: int) -> str:

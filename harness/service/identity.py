@@ -10,18 +10,25 @@ import argon2
 from emulator.clock import Clock
 from harness.service.access_keys import AccessKeys
 from harness.service.accounts import Accounts
+from harness.service.attachments import Attachments
 from harness.service.audit import Audit
+from harness.service.credential_report import CredentialReports
 from harness.service.environment import Environment
 from harness.service.events import Trail
+from harness.service.groups import Groups
+from harness.service.inline_policies import GROUP, ROLE, USER, InlinePolicies
 from harness.service.login_profiles import LoginProfiles
+from harness.service.managed_policies import ManagedPolicies
 from harness.service.mfa_devices import MfaDevices
 from harness.service.passwords import Passwords
 from harness.service.profile import ServiceProfile
+from harness.service.role_sessions import RoleSessions
+from harness.service.roles import Roles
 from harness.service.security_keys import SecurityKeys
 from harness.service.sign_in import SignIn
+from harness.service.simulation import Simulation
 from harness.service.store import AccountStore
 from harness.service.sts import Sts
-from harness.service.user_policies import UserPolicies
 from harness.service.users import Users
 
 
@@ -73,12 +80,44 @@ class Identity:
         self.list_account_aliases = accounts.list_account_aliases
         self.create_account_alias = accounts.create_account_alias
         self.delete_account_alias = accounts.delete_account_alias
+        self.get_account_password_policy = accounts.get_account_password_policy
+        self.update_account_password_policy = accounts.update_account_password_policy
+        self.delete_account_password_policy = accounts.delete_account_password_policy
 
         users = Users(environment)
         self.create_user = users.create_user
         self.get_user = users.get_user
         self.list_users = users.list_users
+        self.update_user = users.update_user
         self.delete_user = users.delete_user
+        self.tag_user = users.tag_user
+        self.untag_user = users.untag_user
+        self.list_user_tags = users.list_user_tags
+        self.list_ssh_public_keys = users.list_ssh_public_keys
+        self.list_signing_certificates = users.list_signing_certificates
+        self.list_service_specific_credentials = users.list_service_specific_credentials
+
+        groups = Groups(environment)
+        self.create_group = groups.create_group
+        self.get_group = groups.get_group
+        self.list_groups = groups.list_groups
+        self.list_groups_for_user = groups.list_groups_for_user
+        self.update_group = groups.update_group
+        self.delete_group = groups.delete_group
+        self.add_user_to_group = groups.add_user_to_group
+        self.remove_user_from_group = groups.remove_user_from_group
+
+        roles = Roles(environment)
+        self.create_role = roles.create_role
+        self.get_role = roles.get_role
+        self.list_roles = roles.list_roles
+        self.update_role = roles.update_role
+        self.update_assume_role_policy = roles.update_assume_role_policy
+        self.delete_role = roles.delete_role
+        self.tag_role = roles.tag_role
+        self.untag_role = roles.untag_role
+        self.list_role_tags = roles.list_role_tags
+        self.list_instance_profiles_for_role = roles.list_instance_profiles_for_role
 
         login_profiles = LoginProfiles(environment)
         self.create_login_profile = login_profiles.create_login_profile
@@ -92,14 +131,58 @@ class Identity:
         self.caller_for_access_key = access_keys.caller_for_access_key
         self.create_access_key = access_keys.create_access_key
         self.list_access_keys = access_keys.list_access_keys
+        self.get_access_key_last_used = access_keys.get_access_key_last_used
         self.update_access_key = access_keys.update_access_key
         self.delete_access_key = access_keys.delete_access_key
 
-        policies = UserPolicies(environment)
-        self.put_user_policy = policies.put_user_policy
-        self.get_user_policy = policies.get_user_policy
-        self.list_user_policies = policies.list_user_policies
-        self.delete_user_policy = policies.delete_user_policy
+        inline, attached = InlinePolicies(environment, USER), Attachments(environment, USER)
+        self.put_user_policy = inline.put
+        self.get_user_policy = inline.get
+        self.list_user_policies = inline.list
+        self.delete_user_policy = inline.delete
+        self.attach_user_policy = attached.attach
+        self.detach_user_policy = attached.detach
+        self.list_attached_user_policies = attached.list
+
+        inline, attached = InlinePolicies(environment, GROUP), Attachments(environment, GROUP)
+        self.put_group_policy = inline.put
+        self.get_group_policy = inline.get
+        self.list_group_policies = inline.list
+        self.delete_group_policy = inline.delete
+        self.attach_group_policy = attached.attach
+        self.detach_group_policy = attached.detach
+        self.list_attached_group_policies = attached.list
+
+        inline, attached = InlinePolicies(environment, ROLE), Attachments(environment, ROLE)
+        self.put_role_policy = inline.put
+        self.get_role_policy = inline.get
+        self.list_role_policies = inline.list
+        self.delete_role_policy = inline.delete
+        self.attach_role_policy = attached.attach
+        self.detach_role_policy = attached.detach
+        self.list_attached_role_policies = attached.list
+
+        managed = ManagedPolicies(environment)
+        self.create_policy = managed.create_policy
+        self.get_policy = managed.get_policy
+        self.list_policies = managed.list_policies
+        self.delete_policy = managed.delete_policy
+        self.list_entities_for_policy = managed.list_entities_for_policy
+        self.create_policy_version = managed.create_policy_version
+        self.get_policy_version = managed.get_policy_version
+        self.list_policy_versions = managed.list_policy_versions
+        self.set_default_policy_version = managed.set_default_policy_version
+        self.delete_policy_version = managed.delete_policy_version
+
+        simulation = Simulation(environment)
+        self.simulate_custom_policy = simulation.simulate_custom_policy
+        self.simulate_principal_policy = simulation.simulate_principal_policy
+        self.get_context_keys_for_custom_policy = simulation.get_context_keys_for_custom_policy
+        self.get_context_keys_for_principal_policy = simulation.get_context_keys_for_principal_policy
+
+        reports = CredentialReports(environment)
+        self.generate_credential_report = reports.generate_credential_report
+        self.get_credential_report = reports.get_credential_report
 
         devices = MfaDevices(environment)
         self.import_hardware_token = devices.import_hardware_token
@@ -136,3 +219,4 @@ class Identity:
         sts = Sts(environment)
         self.get_session_token = sts.get_session_token
         self.get_caller_identity = sts.get_caller_identity
+        self.assume_role = RoleSessions(environment).assume_role

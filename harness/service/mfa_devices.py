@@ -12,6 +12,7 @@ from harness.service import totp_rules
 from harness.service.authorization import authorize
 from harness.service.device_limits import refuse_another_device, refuse_taken_name, require_existing_device
 from harness.service.directory import (
+    Tags,
     check_name,
     check_path,
     check_serial_number,
@@ -19,6 +20,8 @@ from harness.service.directory import (
     devices_of,
     find_device,
     target,
+    with_tags,
+    without_tags,
 )
 from harness.service.environment import Environment
 from harness.service.errors import (
@@ -26,7 +29,6 @@ from harness.service.errors import (
     EntityAlreadyExists,
     InvalidAuthenticationCode,
     InvalidInput,
-    LimitExceeded,
     NoSuchEntity,
 )
 from harness.service.model import (
@@ -40,8 +42,6 @@ from harness.service.model import (
 )
 from harness.service.store import Transaction
 from harness.service.totp_rules import Accepted, Algorithm, Outcome, TotpState
-
-Tags = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 class MfaDevices:
@@ -98,7 +98,7 @@ class MfaDevices:
                 algorithm=self._profile.totp_algorithm,
             ),
             created_at=self._environment.clock(),
-            tags=self._tags({}, tags),
+            tags=with_tags(self._profile, {}, tags),
         )
         with self._environment.store.transaction() as transaction:
             refuse_taken_name(self._profile, transaction, caller.account_id, name)
@@ -233,16 +233,14 @@ class MfaDevices:
         authorize(self._environment, caller, "iam:TagMFADevice", serial_number)
         with self._environment.store.transaction() as transaction:
             device = self._virtual(transaction, caller, serial_number)
-            transaction.put(replace(device, tags=self._tags(device.tags, tags)))
+            transaction.put(replace(device, tags=with_tags(self._profile, device.tags, tags)))
 
     def untag_mfa_device(self, caller: Caller, serial_number: str, tag_keys: Iterable[str]) -> None:
         """UntagMFADevice: keys it does not have are passed over."""
         authorize(self._environment, caller, "iam:UntagMFADevice", serial_number)
-        gone = set(tag_keys)
         with self._environment.store.transaction() as transaction:
             device = self._virtual(transaction, caller, serial_number)
-            kept = {key: value for key, value in device.tags.items() if key not in gone}
-            transaction.put(replace(device, tags=kept))
+            transaction.put(replace(device, tags=without_tags(device.tags, tag_keys)))
 
     def list_mfa_device_tags(self, caller: Caller, serial_number: str) -> Mapping[str, str]:
         """ListMFADeviceTags, by key."""
@@ -255,12 +253,6 @@ class MfaDevices:
         if not isinstance(device, VirtualMfaDevice):
             raise NoSuchEntity(self._profile.say("device_not_found", serial_number=serial_number))
         return device
-
-    def _tags(self, old: Mapping[str, str], new: Tags) -> Mapping[str, str]:
-        tags = {**old, **dict(new)}
-        if len(tags) > self._profile.max_tags:
-            raise LimitExceeded(self._profile.say("too_many_tags", limit=self._profile.max_tags))
-        return tags
 
     def _judged(self, name: str, caller: Caller, user: User, serial_number: str, outcome: Outcome) -> None:
         """Enter the outcome of a pair of codes in the trail, and turn a refusal into the error."""

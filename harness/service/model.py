@@ -34,7 +34,8 @@ class Record(Protocol):
 class Account:
     """An AWS account; ``id`` is its twelve digits, ``alias`` its name in sign-in addresses, if it has one.
 
-    ``phone_number`` is the contact's, in international form; root's recovery calls it.
+    ``phone_number`` is the contact's, in international form; root's recovery calls it. Without a
+    ``password_policy`` of its own, AWS's default one holds.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Account:
     root_email: str
     created_at: float
     phone_number: str | None = None
+    password_policy: PasswordPolicy | None = None
 
     @property
     def key(self) -> str:
@@ -195,7 +197,6 @@ class AccessKey:
     user_name: str
     status: Literal["Active", "Inactive"] = "Active"
     created_at: float
-    changed_at: float | None = None
     last_used: KeyUse | None = None
 
     @property

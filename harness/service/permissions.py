@@ -31,7 +31,7 @@ def grants_of(transaction: Transaction, holder: PolicyHolder) -> Iterator[Grant]
         yield Grant(name=name, holder=holder.arn, managed=False, document=document)
     for arn in holder.attached:
         if (attached := document_of(transaction, arn)) is not None:
-            yield Grant(name=arn.rpartition("/")[2], holder=holder.arn, managed=True, document=attached)
+            yield Grant(name=arn.rpartition("/")[-1], holder=holder.arn, managed=True, document=attached)
     for name in holder.groups if isinstance(holder, User) else ():
         if (group := transaction.get(Group, user_key(holder.account_id, name))) is not None:
             yield from grants_of(transaction, group)

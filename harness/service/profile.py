@@ -88,12 +88,21 @@ class ServiceProfile:
     sts_max_duration_s: int
     sts_root_max_duration_s: int
     deny_blocks_get_session_token: bool
+    role_session_s: int
+    chained_session_s: int
+    session_name_min_length: int
+    session_name_length: int
+    session_policy_size: int
+    signature_skew_s: int
 
     account_id_digits: int
     alias_min_length: int
     alias_length: int
     user_id_prefix: str
     user_id_length: int
+    group_id_prefix: str
+    role_id_prefix: str
+    policy_id_prefix: str
     access_key_prefix: str
     session_key_prefix: str
     access_key_id_length: int
@@ -102,6 +111,23 @@ class ServiceProfile:
     access_keys_per_user: int
     users_per_account: int
     user_policies_size: int
+    access_key_last_used_s: int
+
+    group_name_length: int
+    groups_per_account: int
+    groups_per_user: int
+    group_policies_size: int
+    role_name_length: int
+    roles_per_account: int
+    role_policies_size: int
+    trust_policy_size: int
+    policies_per_account: int
+    policy_versions: int
+    managed_policy_size: int
+    attached_policies: int
+    password_policy_min_length: int
+    password_reuse_max: int
+    credential_report_s: int
 
     texts: Mapping[str, str]
     _provenance: Mapping[str, Provenance]

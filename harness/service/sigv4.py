@@ -1,8 +1,8 @@
-"""Verify AWS Signature Version 4 in the Authorization header (IAM User Guide, "Signature Version 4").
+"""Verify AWS Signature Version 4 (IAM User Guide, "Signature Version 4").
 
 Pure: the request as bytes, a look-up of secrets and ``now`` in; who signed it out. What IAM and STS
-clients send is covered: AWS4-HMAC-SHA256, the signature in the header, the whole body hashed. Signatures in
-the query string (presigned URLs), chunked payloads and SigV4A are absent: such a request is refused.
+clients send is covered: AWS4-HMAC-SHA256, the signature in the Authorization header or in the query string
+(presigned URLs), the whole body hashed. Chunked payloads and SigV4A are absent: such a request is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import posixpath
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote_to_bytes
@@ -26,11 +26,11 @@ from harness.service.errors import (
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
-# How far a request's date may be from ours, in seconds, either way. IAM User Guide, "Elements of an AWS
-# API request signature": a request must arrive within five minutes; STS has been seen to allow fifteen.
-MAX_CLOCK_SKEW = 300
-
 _BASIC_FORMAT = "%Y%m%dT%H%M%SZ"
+_FIELDS = ("Credential", "SignedHeaders", "Signature")
+_IN_QUERY = ("X-Amz-Algorithm", *(f"X-Amz-{name}" for name in _FIELDS), "X-Amz-Date")
+# The shape of regions in botocore's partitions; which region it is does not matter to a service on loopback.
+_REGION = re.compile("[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,25 +71,29 @@ def verify(
     secret_of: Callable[[str], str | None],
     services: Collection[str],
     now: float,
+    max_skew_s: int,
 ) -> Signer:
     """Who signed ``request``, if its signature holds at ``now``: seconds since the epoch, the machine's.
 
-    ``secret_of`` gives an access key ID's secret, ``None`` if nobody has it; ``services`` are the names a
-    credential scope may carry here. Raises MissingAuthenticationToken, IncompleteSignature,
-    InvalidClientTokenId or SignatureDoesNotMatch. The session token is only read: whether it belongs to the
-    access key is the caller's to judge.
+    Its date may be ``max_skew_s`` off, either way; X-Amz-Expires says nothing here. ``secret_of`` gives an
+    access key ID's secret, ``None`` if nobody has it; ``services`` are the names a credential scope may carry
+    here. Raises MissingAuthenticationToken, IncompleteSignature, InvalidClientTokenId or
+    SignatureDoesNotMatch. The session token is only read: whether it belongs to the access key is the
+    caller's to judge.
     """
-    header = request.sole_value("authorization")
-    if header is None:
+    header, query = request.sole_value("authorization"), _query_authentication(request.query)
+    if header is None and not query:
         raise MissingAuthenticationToken
-    authorization = Authorization.parse(header)
-    timestamp = _request_timestamp(request)
+    if header is not None and query:
+        raise IncompleteSignature("Sign in the Authorization header or in the query string, not in both.")
+    authorization = Authorization.of_query(query) if header is None else Authorization.parse(header)
+    timestamp = _request_timestamp(request) if header is not None else _basic_format(query["X-Amz-Date"])
     _check_scope(authorization, timestamp, services)
     _check_signed_headers(request, authorization)
     secret = secret_of(authorization.access_key_id)
     if secret is None:
         raise InvalidClientTokenId
-    _check_date(timestamp, now)
+    _check_date(timestamp, now, max_skew_s)
     _check_body_hash(request)
     text = _string_to_sign(authorization, timestamp, _canonical_request(request, authorization))
     expected = _hmac(_signing_key(authorization, secret), text).hex()
@@ -97,7 +101,7 @@ def verify(
         raise SignatureDoesNotMatch
     return Signer(
         access_key_id=authorization.access_key_id,
-        session_token=request.sole_value("x-amz-security-token"),
+        session_token=query.get("X-Amz-Security-Token") or request.sole_value("x-amz-security-token"),
         region=authorization.region,
         service=authorization.service,
     )
@@ -123,7 +127,25 @@ class Authorization:
             raise IncompleteSignature(
                 f"Unsupported AWS 'algorithm': '{algorithm}'; this service reads {ALGORITHM}."
             )
-        fields = _authorization_fields(rest)
+        return cls._of(_authorization_fields(rest))
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str]) -> Authorization:
+        """The same from the X-Amz parameters of a presigned URL."""
+        for name in _IN_QUERY:
+            if not query.get(name):
+                raise IncompleteSignature(
+                    f"AWS query-string parameters must include '{name}'. "
+                    "Re-examine the query-string parameters."
+                )
+        if query["X-Amz-Algorithm"] != ALGORITHM:
+            raise IncompleteSignature(
+                f"Unsupported AWS 'algorithm': '{query['X-Amz-Algorithm']}'; this service reads {ALGORITHM}."
+            )
+        return cls._of({name: query[f"X-Amz-{name}"] for name in _FIELDS})
+
+    @classmethod
+    def _of(cls, fields: Mapping[str, str]) -> Authorization:
         scope = fields["Credential"].split("/")
         if len(scope) != 5 or not all(scope):
             raise IncompleteSignature(
@@ -156,17 +178,31 @@ def _authorization_fields(text: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = part.strip().partition("=")
-        if not equals or name not in ("Credential", "SignedHeaders", "Signature") or name in fields:
+        if not equals or name not in _FIELDS or name in fields:
             raise IncompleteSignature(
                 "Authorization must hold Credential, SignedHeaders and Signature as key=value, each once."
             )
         fields[name] = value
-    missing = [name for name in ("Credential", "SignedHeaders", "Signature") if not fields.get(name)]
+    missing = [name for name in _FIELDS if not fields.get(name)]
     if missing:
         raise IncompleteSignature(
             " ".join(f"Authorization header requires '{name}' parameter." for name in missing)
         )
     return fields
+
+
+def _query_authentication(query: bytes) -> dict[str, str]:
+    """The parameters that sign a presigned URL, each once; none if it is not one."""
+    pairs = [_pair(pair) for pair in query.split(b"&")]
+    found = [(name, value) for name, value in pairs if name in (*_IN_QUERY, "X-Amz-Security-Token")]
+    if len(dict(found)) != len(found):
+        raise IncompleteSignature("The query string has a parameter of the signature twice; send it once.")
+    return dict(found) if any(name != "X-Amz-Security-Token" for name, _ in found) else {}
+
+
+def _pair(text: bytes) -> tuple[str, str]:
+    name, _, value = text.partition(b"=")
+    return unquote_to_bytes(name).decode("latin-1"), unquote_to_bytes(value).decode("latin-1")
 
 
 def _request_timestamp(request: HttpRequest) -> str:
@@ -209,7 +245,7 @@ def _check_scope(authorization: Authorization, timestamp: str, services: Collect
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{authorization.date}' != '{timestamp[:8]}', from '{timestamp}'."
         )
-    if re.fullmatch("[a-z0-9-]+", authorization.region) is None:
+    if _REGION.fullmatch(authorization.region) is None:
         raise SignatureDoesNotMatch(
             f"Credential should be scoped to a valid region, not '{authorization.region}'."
         )
@@ -231,24 +267,24 @@ def _check_signed_headers(request: HttpRequest, authorization: Authorization) ->
         raise SignatureDoesNotMatch(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS4 Authorization."
         )
-    date = "x-amz-date" if "x-amz-date" in present else "date"
-    if unsigned := sorted(({date} | {name for name in present if name.startswith("x-amz-")}) - signed):
+    dates = {"date"} & present if "authorization" in present and "x-amz-date" not in present else set()
+    if unsigned := sorted((dates | {name for name in present if name.startswith("x-amz-")}) - signed):
         raise SignatureDoesNotMatch(f"These headers must be signed: {', '.join(unsigned)}.")
     if absent := sorted(signed - present):
         raise SignatureDoesNotMatch(f"These signed headers are not in the request: {', '.join(absent)}.")
 
 
-def _check_date(timestamp: str, now: float) -> None:
+def _check_date(timestamp: str, now: float, max_skew_s: int) -> None:
     then = datetime.strptime(timestamp, _BASIC_FORMAT).replace(tzinfo=UTC).timestamp()
-    minutes = MAX_CLOCK_SKEW // 60
-    if then < now - MAX_CLOCK_SKEW:
+    minutes = max_skew_s // 60
+    if then < now - max_skew_s:
         raise SignatureDoesNotMatch(
-            f"Signature expired: {timestamp} is now earlier than {_timestamp(now - MAX_CLOCK_SKEW)} "
+            f"Signature expired: {timestamp} is now earlier than {_timestamp(now - max_skew_s)} "
             f"({_timestamp(now)} - {minutes} min.)"
         )
-    if then > now + MAX_CLOCK_SKEW:
+    if then > now + max_skew_s:
         raise SignatureDoesNotMatch(
-            f"Signature not yet current: {timestamp} is still later than {_timestamp(now + MAX_CLOCK_SKEW)} "
+            f"Signature not yet current: {timestamp} is still later than {_timestamp(now + max_skew_s)} "
             f"({_timestamp(now)} + {minutes} min.)"
         )
 
@@ -294,8 +330,9 @@ def _canonical_path(path: bytes) -> bytes:
 
 
 def _canonical_query(query: bytes) -> bytes:
-    """Names and values percent-encoded, sorted by name and then by value."""
+    """Names and values percent-encoded, sorted; the signature itself left out."""
     pairs = [pair.partition(b"=") for pair in query.split(b"&") if pair]
+    pairs = [pair for pair in pairs if pair[0] != b"X-Amz-Signature"]
     encoded = sorted((_encode(name), _encode(value)) for name, _, value in pairs)
     return "&".join(f"{name}={value}" for name, value in encoded).encode()
 

@@ -1,19 +1,15 @@
-"""STS: temporary credentials, with MFA or without."""
+"""STS: a user's temporary credentials, with MFA or without, and who is calling."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.service import totp_rules
 from harness.service.authorization import decide, policy_context
-from harness.service.directory import find_device
 from harness.service.environment import Environment
 from harness.service.errors import AccessDenied, ExpiredToken, InvalidClientTokenId, ValidationError
-from harness.service.model import Caller, FidoSecurityKey, SessionCredentials, User
+from harness.service.mfa_codes import both_or_neither, judge
+from harness.service.model import Caller, SessionCredentials, User
 from harness.service.policy import Verdict
-from harness.service.refusals import clear_refusals, count_refusal, locked_out
-from harness.service.store import Transaction
-from harness.service.totp_rules import Accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +22,7 @@ class CallerIdentity:
 
 
 class Sts:
-    """The verbs of STS."""
+    """The verbs of STS that are about the caller itself."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -55,47 +51,25 @@ class Sts:
         if self._profile.deny_blocks_get_session_token:
             self._refuse_denied(caller)
         duration_s = self._duration(caller, duration_s)
-        if (serial_number is None) is not (token_code is None):
-            raise AccessDenied(self._profile.say("sts_code_without_serial"))
+        both_or_neither(self._environment, serial_number, token_code)
         refusal = None
         with self._environment.store.transaction() as transaction:
             user = transaction.get(User, caller.user.key)
             if user is None:
                 raise InvalidClientTokenId
             if serial_number is not None and token_code is not None:
-                refusal = self._judge(transaction, user, serial_number, token_code)
+                refusal = judge(self._environment, transaction, user, serial_number, token_code)
             if refusal is None:
                 credentials = self._credentials(user, duration_s, with_mfa=token_code is not None)
                 transaction.put(credentials)
         if refusal is None:
-            self._environment.happened("GetSessionToken", caller.account_id, caller.user.name)
+            self._environment.happened("GetSessionToken", caller.account_id, caller.user.name, who=caller)
             return credentials
-        text, diagnosis = refusal
+        error = AccessDenied(self._profile.say(refusal.text))
         self._environment.happened(
-            "GetSessionToken", caller.account_id, caller.user.name, refused=True, diagnosis=diagnosis
+            "GetSessionToken", caller.account_id, caller.user.name, error, caller, diagnosis=refusal.diagnosis
         )
-        raise AccessDenied(self._profile.say(text))
-
-    def _judge(
-        self, transaction: Transaction, user: User, serial_number: str, token_code: str
-    ) -> tuple[str, str] | None:
-        """Accept the code and store what it proved, or say which text answers it and the diagnosis."""
-        device = find_device(transaction, user.account_id, serial_number)
-        if device is None or device.user_name != user.name:
-            return "sts_wrong_serial", "the device is not this user's"
-        if isinstance(device, FidoSecurityKey):
-            return "sts_wrong_serial", "a FIDO security key has no codes"
-        if locked_out(self._environment, transaction, user, "mfa"):
-            return "sts_wrong_code", "locked out after too many failures"
-        outcome = totp_rules.verify(
-            device.totp, token_code, self._environment.clock(), self._environment.totp_limits
-        )
-        if not isinstance(outcome, Accepted):
-            count_refusal(self._environment, transaction, user, "mfa")
-            return "sts_wrong_code", str(outcome)
-        clear_refusals(transaction, user, "mfa")
-        transaction.put(replace(device, totp=outcome.state))
-        return None
+        raise error
 
     def _credentials(self, user: User, duration_s: int, *, with_mfa: bool) -> SessionCredentials:
         now = self._environment.clock()

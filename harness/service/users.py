@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass, replace
+
 from harness.service.authorization import authorize
-from harness.service.directory import access_keys_of, check_name, check_path, devices_of, iam_users, target
+from harness.service.directory import (
+    Tags,
+    access_keys_of,
+    check_name,
+    check_path,
+    devices_of,
+    iam_users,
+    target,
+    with_tags,
+    without_tags,
+)
 from harness.service.environment import Environment
 from harness.service.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded
 from harness.service.model import (
+    AccessKey,
     AwaitingMfa,
     Caller,
+    FidoSecurityKey,
+    HardwareTotpDevice,
     PendingRegistration,
+    Record,
     RefusalCount,
     SessionCredentials,
     SignedIn,
     User,
+    VirtualMfaDevice,
 )
 
-# What is kept of a user besides what DeleteUser asks to be deleted first.
+# What follows a user to another name; and what does, and goes with the user: the rest must be deleted first.
+_STAYS_THE_USERS = (AccessKey, VirtualMfaDevice, HardwareTotpDevice, FidoSecurityKey)
 _GOES_WITH_THE_USER = (AwaitingMfa, SignedIn, SessionCredentials, PendingRegistration, RefusalCount)
 
 
@@ -27,7 +46,7 @@ class Users:
         self._environment = environment
         self._profile = environment.profile
 
-    def create_user(self, caller: Caller, name: str, path: str = "/") -> User:
+    def create_user(self, caller: Caller, name: str, path: str = "/", tags: Tags = ()) -> User:
         """CreateUser. Two names may not differ by case alone."""
         check_name(self._profile, "userName", name, self._profile.user_name_length)
         check_path(self._profile, path)
@@ -37,6 +56,7 @@ class Users:
             user_id=self._environment.new.user_id(),
             path=path,
             created_at=self._environment.clock(),
+            tags=with_tags(self._profile, {}, tags, "User"),
         )
         authorize(self._environment, caller, "iam:CreateUser", user.arn)
         with self._environment.store.transaction() as transaction:
@@ -59,6 +79,62 @@ class Users:
         with self._environment.store.transaction() as transaction:
             return iam_users(transaction, caller.account_id)
 
+    def update_user(
+        self, caller: Caller, name: str, new_name: str | None = None, new_path: str | None = None
+    ) -> None:
+        """UpdateUser: another name or path. What is the user's stays the user's."""
+        if new_name is not None:
+            check_name(self._profile, "newUserName", new_name, self._profile.user_name_length)
+        if new_path is not None:
+            check_path(self._profile, new_path)
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:UpdateUser")
+            renamed = replace(user, name=new_name or user.name, path=new_path or user.path)
+            authorize(self._environment, caller, "iam:UpdateUser", renamed.arn)
+            if renamed.key != user.key and transaction.get(User, renamed.key) is not None:
+                raise EntityAlreadyExists(self._profile.say("user_exists", user_name=renamed.name))
+            for kind in (*_STAYS_THE_USERS, *_GOES_WITH_THE_USER):
+                for record in transaction.list(kind, account_id=user.account_id, user_name=user.name):
+                    transaction.delete(record)
+                    transaction.put(_of_another_name(record, renamed.name))
+            transaction.delete(user)
+            transaction.put(renamed)
+
+    def tag_user(self, caller: Caller, name: str, tags: Tags) -> None:
+        """TagUser."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:TagUser")
+            transaction.put(replace(user, tags=with_tags(self._profile, user.tags, tags, "User")))
+
+    def untag_user(self, caller: Caller, name: str, tag_keys: Iterable[str]) -> None:
+        """UntagUser."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:UntagUser")
+            transaction.put(replace(user, tags=without_tags(user.tags, tag_keys)))
+
+    def list_user_tags(self, caller: Caller, name: str) -> Mapping[str, str]:
+        """ListUserTags, by key."""
+        with self._environment.store.transaction() as transaction:
+            user = target(self._environment, transaction, caller, name, "iam:ListUserTags")
+            return dict(sorted(user.tags.items()))
+
+    def list_ssh_public_keys(self, caller: Caller, name: str | None = None) -> list[str]:
+        """ListSSHPublicKeys: none, for nobody can have one here; likewise the next two."""
+        return self._list_none(caller, name, "iam:ListSSHPublicKeys")
+
+    def list_signing_certificates(self, caller: Caller, name: str | None = None) -> list[str]:
+        """ListSigningCertificates."""
+        return self._list_none(caller, name, "iam:ListSigningCertificates")
+
+    def list_service_specific_credentials(self, caller: Caller, name: str | None = None) -> list[str]:
+        """ListServiceSpecificCredentials."""
+        return self._list_none(caller, name, "iam:ListServiceSpecificCredentials")
+
+    def _list_none(self, caller: Caller, name: str | None, action: str) -> list[str]:
+        with self._environment.store.transaction() as transaction:
+            target(self._environment, transaction, caller, name, action)
+            return []
+
     def delete_user(self, caller: Caller, name: str) -> None:
         """DeleteUser; DeleteConflict says what still hangs on the user."""
         with self._environment.store.transaction() as transaction:
@@ -67,7 +143,9 @@ class Users:
                 "user_has_devices": devices_of(transaction, user),
                 "user_has_access_keys": access_keys_of(transaction, user),
                 "user_has_login_profile": user.password_hash,
-                "user_has_policies": user.policies,
+                "has_attached_policies": user.attached,
+                "has_policies": user.policies,
+                "user_has_groups": user.groups,
             }.items():
                 if hangs_on:
                     raise DeleteConflict(self._profile.say(text))
@@ -75,3 +153,9 @@ class Users:
             for kind in _GOES_WITH_THE_USER:
                 for record in transaction.list(kind, account_id=user.account_id, user_name=user.name):
                     transaction.delete(record)
+
+
+def _of_another_name(record: Record, user_name: str) -> Record:
+    assert is_dataclass(record) and not isinstance(record, type), "records are dataclasses"
+    renamed: Record = replace(record, user_name=user_name)
+    return renamed

@@ -538,7 +538,12 @@ def test_the_worlds_clock_does_not_move_signatures(account: Account, sts: Any) -
         ("iam", b"Action=GetUser", "InvalidAction", 400),
         ("iam", b"Action=GetCallerIdentity&Version=2011-06-15", "InvalidAction", 400),
         ("sts", b"Action=GetUser&Version=2010-05-08", "InvalidAction", 400),
-        ("iam", b"Action=CreateGroup&Version=2010-05-08&GroupName=g", "NotImplemented", 501),
+        (
+            "iam",
+            b"Action=CreateSAMLProvider&Version=2010-05-08&Name=g&SAMLMetadataDocument=" + b"x" * 1000,
+            "NotImplemented",
+            501,
+        ),
         ("iam", b"Action=GetUser&Action=GetUser&Version=2010-05-08", "MalformedQueryString", 404),
         ("iam", b"\xff\xfe", "MalformedQueryString", 404),
         ("iam", b"Action=%ff&Version=2010-05-08", "MalformedQueryString", 404),
@@ -558,11 +563,12 @@ def test_a_request_that_makes_no_sense_is_refused_in_awss_shape(
 
 
 def test_a_parameter_we_do_not_have_is_said_not_to_be_implemented(shared: Account) -> None:
+    boundary = "arn:aws:iam::aws:policy/AdministratorAccess"
     code, status, message = refusal(
-        shared.client("iam").create_user, UserName="alice", Tags=[{"Key": "a", "Value": "b"}]
+        shared.client("iam").create_user, UserName="alice", PermissionsBoundary=boundary
     )
     assert (code, status) == ("NotImplemented", 501)
-    assert message == "This emulator does not implement the parameter Tags of CreateUser."
+    assert message == "This emulator does not implement the parameter PermissionsBoundary of CreateUser."
 
 
 def test_a_body_too_long_is_refused_before_anything_else(shared: Account) -> None:
@@ -603,9 +609,16 @@ MEMBERS = sorted({
     "UserName", "SerialNumber", "AuthenticationCode1", "AuthenticationCode2", "TokenCode", "DurationSeconds",
     "Marker", "MaxItems", "Path", "Tags.member.1.Key", "Tags.member.1.Value", "TagKeys.member.1", "Tags",
     "PolicyName", "PolicyDocument", "Password", "AccessKeyId", "Status", "VirtualMFADeviceName",
-    "AccountAlias", "AssignmentStatus", "PathPrefix", "OldPassword", "NewPassword",
+    "AccountAlias", "AssignmentStatus", "PathPrefix", "OldPassword", "NewPassword", "GroupName", "RoleName",
+    "PolicyArn", "VersionId", "AssumeRolePolicyDocument", "RoleArn", "RoleSessionName", "PolicySourceArn",
+    "ActionNames.member.1", "PolicyInputList.member.1", "ContextEntries.member.1.ContextKeyName",
+    "NewUserName", "NewGroupName", "SetAsDefault", "MinimumPasswordLength", "MaxSessionDuration",
 })  # fmt: skip
-PLAUSIBLE = ["alice", "admin", "arn:aws:iam::123456789012:mfa/alice", "123456", "1", "/", "Active", "900", ""]
+PLAUSIBLE = [
+    *("alice", "admin", "arn:aws:iam::123456789012:mfa/alice", "123456", "1", "/", "Active", "900", "", "v1"),
+    *("arn:aws:iam::aws:policy/AdministratorAccess", "arn:aws:iam::123456789012:role/deploy", ADMINISTRATOR),
+    *('{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}', "iam:*", "{}"),
+]
 REQUESTS = [(service, action) for service, operations in OPERATIONS.items() for action in operations]
 
 
@@ -622,10 +635,10 @@ def test_no_form_makes_the_service_fail(
     service, action = request
     version = IAM_VERSION if service == "iam" else STS_VERSION
     fields = {**form, "Action": action, "Version": version}
-    if action in ("DeleteUser", "DeleteAccessKey", "UpdateAccessKey", "PutUserPolicy", "DeleteUserPolicy"):
+    if action.startswith(("Delete", "Update", "Put", "Attach", "AddUser")):
         fields["UserName"] = "bob"  # the administrator is still needed
     response = shared.post(str(httpx.QueryParams(fields)).encode(), service=service)
-    assert response.status_code in (200, 400, 403, 404, 409, 501), response.text
+    assert response.status_code in (200, 400, 403, 404, 409, 410, 501), response.text
     assert f"<RequestId>{response.headers['x-amzn-requestid']}</RequestId>" in response.text
 
 

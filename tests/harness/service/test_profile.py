@@ -16,9 +16,10 @@ from harness.service.profile import ProfileError, ServiceProfile, profile_names
 SERVICE = Path(harness.service.__file__).parent
 # The files that play AWS; what they know of it in numbers must come from the profile.
 VERBS = [
-    *("access_keys", "accounts", "authorization", "device_limits", "directory", "identity"),
-    *("login_profiles", "mfa_devices", "passwords", "refusals", "security_keys", "sign_in", "sts"),
-    *("user_policies", "users"),
+    *("access_keys", "accounts", "attachments", "authorization", "credential_report", "device_limits"),
+    *("directory", "groups", "identity", "inline_policies", "login_profiles", "managed_policies"),
+    *("mfa_codes", "mfa_devices", "password_policy", "passwords", "permissions", "refusals"),
+    *("role_sessions", "roles", "security_keys", "sign_in", "simulation", "sts", "users"),
 ]
 
 
@@ -65,7 +66,8 @@ def test_the_verbs_hold_no_numbers_of_their_own() -> None:
 
 
 def test_every_value_is_used_and_every_text_is_said() -> None:
-    names = [path.stem for path in SERVICE.glob("*.py") if path.stem != "profile"]
+    files = [*SERVICE.glob("*.py"), *SERVICE.glob("operations/*.py")]
+    names = [str(path.relative_to(SERVICE).with_suffix("")) for path in files if path.stem != "profile"]
     used, said = set(), set()
     for tree in sources(names).values():
         for node in ast.walk(tree):
