@@ -124,10 +124,15 @@ def _filled_in(members: Members) -> Members:
     return {**usual, **members}
 
 
+def _untagged(*found: Any) -> Any:
+    """The value under a tag, which cbor2 hands over with other things around it, by its version."""
+    return next(each.value for each in found if isinstance(each, cbor2.CBORTag))
+
+
 def _lenient(commands: Commands, _: Parts) -> Commands:
     def request(message: bytes) -> bytes:
         try:
-            return message[:1] + cbor.encode(cbor2.loads(message[1:]))
+            return message[:1] + cbor.encode(cbor2.loads(message[1:], tag_hook=_untagged))
         except Exception:  # what is no CBOR at all stays what it is
             return message
 

@@ -201,10 +201,10 @@ def test_pin_uv_auth_token_where_there_are_pins(info: dict[int, Any]) -> None:
 
 
 @pytest.mark.spec("INFO-OPTIONS-05", "CTAP 2.3 §9")
-@pytest.mark.needs("FIDO_2_1", "rk", "pinUvAuthToken")
+@pytest.mark.needs("FIDO_2_1", "rk", "clientPin")
 @pytest.mark.catches("info-no-credential-management")
 def test_credentials_can_be_managed(info: dict[int, Any]) -> None:
-    """A CTAP 2.1 key that keeps credentials and verifies its user lets them be managed."""
+    """A CTAP 2.1 key that keeps credentials, and whose PIN the platform asks for, lets them be managed."""
     assert info[OPTIONS].get("credMgmt") is True
 
 

@@ -317,7 +317,7 @@ def test_enterprise_attestation_that_is_off(probe: Probe, ceremony: Ceremony) ->
     """enterpriseAttestation is answered with INVALID_PARAMETER by a key that has it not, or not enabled."""
     if probe.option("ep"):
         pytest.skip("needs a key whose enterprise attestation is off")
-    ceremony.make(ceremony.creation() | {10: 1}, bare=True).refused(ERR.INVALID_PARAMETER)
+    ceremony.make(ceremony.creation() | {10: 1}).refused(ERR.INVALID_PARAMETER)
 
 
 # User presence.
