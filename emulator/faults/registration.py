@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cbor2
@@ -124,15 +124,11 @@ def _filled_in(members: Members) -> Members:
     return {**usual, **members}
 
 
-def _untagged(*found: Any) -> Any:
-    """The value under a tag, which cbor2 hands over with other things around it, by its version."""
-    return next(each.value for each in found if isinstance(each, cbor2.CBORTag))
-
-
 def _lenient(commands: Commands, _: Parts) -> Commands:
     def request(message: bytes) -> bytes:
         try:
-            return message[:1] + cbor.encode(cbor2.loads(message[1:], tag_hook=_untagged))
+            value = cbor2.loads(message[1:])  # which takes a tag it knows for nothing
+            return message[:1] + cbor.encode(dict(value) if isinstance(value, Mapping) else value)
         except Exception:  # what is no CBOR at all stays what it is
             return message
 
