@@ -101,6 +101,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.service.directory"],
     [
         "harness.service.device_limits",
+        "harness.service.inline_policies",
         "harness.service.mfa_codes",
         "harness.service.outbox",
         "harness.service.password_policy",
@@ -114,7 +115,6 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.contacts",
         "harness.service.credential_report",
         "harness.service.groups",
-        "harness.service.inline_policies",
         "harness.service.login_profiles",
         "harness.service.managed_policies",
         "harness.service.mfa_devices",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
+from typing import Any, cast
 
 from harness.service.authorization import authorize
 from harness.service.directory import (
@@ -156,6 +157,5 @@ class Users:
 
 
 def _of_another_name(record: Record, user_name: str) -> Record:
-    assert is_dataclass(record) and not isinstance(record, type), "records are dataclasses"
-    renamed: Record = replace(record, user_name=user_name)
+    renamed: Record = replace(cast(Any, record), user_name=user_name)
     return renamed

@@ -540,7 +540,7 @@ def test_the_worlds_clock_does_not_move_signatures(account: Account, sts: Any) -
         ("sts", b"Action=GetUser&Version=2010-05-08", "InvalidAction", 400),
         (
             "iam",
-            b"Action=CreateSAMLProvider&Version=2010-05-08&Name=g&SAMLMetadataDocument=" + b"x" * 1000,
+            b"Action=GetServiceLinkedRoleDeletionStatus&Version=2010-05-08&DeletionTaskId=1",
             "NotImplemented",
             501,
         ),
