@@ -1,9 +1,9 @@
 """A key's memory in a file: SQLite, every record sealed, every write on the disk before it returns.
 
-Reads come from a copy in memory. Each method that writes is one transaction, and no command makes two
-writes that must stand or fall together: a credential and a PIN are one write each, made before the
-answer leaves, signature counts are reserved before they are used, and the retry that a PIN costs is
-written before the PIN is compared. So the process may be killed at any instant.
+Reads come from a copy in memory. Each method that writes is one transaction, and so is all that a command
+writes, before its answer leaves. Two kinds of write stand apart on purpose: the retry that a PIN or a
+finger costs, which is written before the PIN is compared and as soon as the finger was, and signature
+counts, which are reserved before they are used. So the process may be killed at any instant.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ class SqliteStore:
         self._path = path
         self._random_bytes = random_bytes
         self._memory = MemoryStore()
+        self._sign_counts_reserved = 0
         with self._told_in_a_line():
             _make_private(path)
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -113,6 +114,18 @@ class SqliteStore:
             self._db.close()
 
     # The CredentialStore.
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        before, reserved = self._memory.snapshot(), self._sign_counts_reserved
+        try:
+            assert not self._db.in_transaction, "transactions do not nest"
+            with self._transaction():
+                yield
+        except BaseException:
+            self._memory.restore(before)
+            self._sign_counts_reserved = reserved
+            raise
 
     def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
         fresh = MemoryStore(Snapshot(oath=self.oath))
@@ -384,6 +397,10 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One of its own, or a part of :meth:`transaction`."""
+        if self._db.in_transaction:
+            yield self._db
+            return
         with self._told_in_a_line():
             self._db.execute("BEGIN IMMEDIATE")
             try:

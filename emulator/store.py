@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -74,8 +75,15 @@ class Snapshot:
 class CredentialStore(Protocol):
     """The authenticator's memory. A method that writes writes all of it or nothing.
 
-    Credentials here are the discoverable ones; the others live in their own IDs.
+    A command that calls more than one of them does so in a :meth:`transaction`. Credentials here are the
+    discoverable ones; the others live in their own IDs.
     """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """``with store.transaction():`` all that is written inside is written at once, or none of it.
+
+        Transactions do not nest, and none lasts while a gesture is waited for.
+        """
 
     def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
         """Forget everything but ``oath`` and begin anew with these (CTAP 2.3 §6.6)."""
@@ -174,6 +182,15 @@ class MemoryStore:
         self._user_verification: UserVerificationState | None = None
         self._oath: bytes | None = None
         self.restore(snapshot or Snapshot())
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        before = self.snapshot()
+        try:
+            yield
+        except BaseException:
+            self.restore(before)
+            raise
 
     def initialize(self, master_secret: bytes, user_verification: UserVerificationState) -> None:
         self.restore(

@@ -91,16 +91,15 @@ class AuthenticatorState:
 
     def initialize(self) -> None:
         """Put the store into the state it leaves the factory in."""
-        self.store.initialize(
-            self.random_bytes(MASTER_SECRET_LENGTH),
-            UserVerificationState(
-                pin_retries=self.profile.pin_retries,
-                uv_retries=self.profile.uv_retries,
-                min_pin_length=self.profile.min_pin_length,
-            ),
+        fresh = UserVerificationState(
+            pin_retries=self.profile.pin_retries,
+            uv_retries=self.profile.uv_retries,
+            min_pin_length=self.profile.min_pin_length,
         )
-        if self.profile.persistent_credential_management:
-            self.renew_persistent_token()
+        with self.store.transaction():
+            self.store.initialize(self.random_bytes(MASTER_SECRET_LENGTH), fresh)
+            if self.profile.persistent_credential_management:
+                self.renew_persistent_token()
 
     @property
     def identifier(self) -> bytes:

@@ -164,6 +164,30 @@ class StoreContract:
         assert used.snapshot() == before
         assert [c.credential_id[0] for c in used.credentials(b"r" * 32)] == [1]
 
+    def test_a_transaction_that_fails_undoes_all_of_it(self, used: CredentialStore) -> None:
+        before = used.snapshot()
+
+        def fail_at_last() -> None:
+            with used.transaction():
+                used.put(a_credential(2, user=b"v"))
+                used.delete(a_credential(1).credential_id)
+                used.next_sign_count()
+                used.set_configuration(Configuration())
+                used.set_user_verification(FRESH)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail_at_last()
+        assert used.snapshot() == before
+        assert used.next_sign_count() == before.sign_count + 1
+
+    def test_a_transaction_s_writes_are_there_after_it(self, used: CredentialStore) -> None:
+        with used.transaction():
+            used.initialize(b"n" * 32, FRESH)
+            used.set_persistent_token(b"s" * 32)
+        assert (used.master_secret, used.persistent_token) == (b"n" * 32, b"s" * 32)
+        assert used.credential_count == 0
+
     @pytest.mark.parametrize(
         "write",
         [

@@ -17,6 +17,7 @@ from emulator.fido.session import Permission, PinUvAuthToken
 from emulator.fido.state import AuthenticatorState, Running
 from emulator.fido.status import CtapError, CtapStatus
 from emulator.profile import MAX_PIN_LENGTH
+from emulator.store import UserVerificationState
 
 PIN_UV_AUTH_PROTOCOL = 0x01
 SUB_COMMAND = 0x02
@@ -151,7 +152,8 @@ def set_pin(state: AuthenticatorState, request: Request) -> None:
     secret = protocol.decapsulate(key_agreement)  # Step 4
     if not protocol.verify(secret, new_pin_enc, param):  # Step 5
         raise CtapError(CtapStatus.PIN_AUTH_INVALID)
-    _store_pin(state, _new_pin(state, protocol, secret, new_pin_enc))  # Steps 6 to 12
+    new_pin = _new_pin(state, protocol, secret, new_pin_enc)  # Steps 6 to 9
+    _store_pin(state, state.store.user_verification, new_pin)  # Steps 10 to 12
 
 
 def change_pin(state: AuthenticatorState, request: Request) -> None:
@@ -163,14 +165,18 @@ def change_pin(state: AuthenticatorState, request: Request) -> None:
     secret = protocol.decapsulate(key_agreement)  # Step 4
     if not protocol.verify(secret, new_pin_enc + pin_hash_enc, param):  # Step 5
         raise CtapError(CtapStatus.PIN_AUTH_INVALID)
-    _verify_pin(state, protocol, secret, pin_hash_enc)  # Steps 6 to 8
-    new_pin = _new_pin(state, protocol, secret, new_pin_enc)  # Steps 9 to 12
-    before = state.store.user_verification
-    if before.force_pin_change and _hash(new_pin) == before.pin_hash:  # Step 13
-        raise CtapError(CtapStatus.PIN_POLICY_VIOLATION)
-    if state.profile.persistent_credential_management:
-        state.renew_persistent_token()  # Step 20, first: who knows the old one must not outlive the old PIN
-    _store_pin(state, new_pin)  # Steps 15 to 18
+    restored = _compare_pin(state, protocol, secret, pin_hash_enc)  # Steps 6 to 8
+    try:
+        new_pin = _new_pin(state, protocol, secret, new_pin_enc)  # Steps 9 to 12
+        if restored.force_pin_change and _hash(new_pin) == restored.pin_hash:  # Step 13
+            raise CtapError(CtapStatus.PIN_POLICY_VIOLATION)
+    except CtapError:
+        state.store.set_user_verification(restored)
+        raise
+    with state.store.transaction():
+        if state.profile.persistent_credential_management:
+            state.renew_persistent_token()  # Step 20
+        _store_pin(state, restored, new_pin)  # Steps 15 to 18
     state.session.token = None  # Step 19
 
 
@@ -307,7 +313,17 @@ def _check_pin_is_open(state: AuthenticatorState) -> None:
 def _verify_pin(
     state: AuthenticatorState, protocol: PinProtocolOne, secret: bytes, pin_hash_enc: bytes
 ) -> None:
-    """Compare, having paid for the try first: power lost in between must not save a retry."""
+    """Compare, and give the retries back for the right one."""
+    state.store.set_user_verification(_compare_pin(state, protocol, secret, pin_hash_enc))
+
+
+def _compare_pin(
+    state: AuthenticatorState, protocol: PinProtocolOne, secret: bytes, pin_hash_enc: bytes
+) -> UserVerificationState:
+    """Compare, having paid for the try first: power lost in between must not save a retry.
+
+    What the right PIN restores is for the caller to write, with what else it changes.
+    """
     before = state.store.user_verification
     state.store.set_user_verification(replace(before, pin_retries=before.pin_retries - 1))
     if not _matches(protocol, secret, pin_hash_enc, before.pin_hash):
@@ -319,8 +335,7 @@ def _verify_pin(
         raise CtapError(CtapStatus.PIN_AUTH_BLOCKED if blocked else CtapStatus.PIN_INVALID)
     state.session.pin_mismatches = 0
     profile = state.profile
-    restored = replace(before, pin_retries=profile.pin_retries, uv_retries=profile.uv_retries, uv_count=0)
-    state.store.set_user_verification(restored)
+    return replace(before, pin_retries=profile.pin_retries, uv_retries=profile.uv_retries, uv_count=0)
 
 
 def _matches(protocol: PinProtocolOne, secret: bytes, pin_hash_enc: bytes, pin_hash: bytes | None) -> bool:
@@ -365,10 +380,10 @@ def _hash(pin: bytes) -> bytes:
     return sha256(pin).digest()[:PIN_HASH_LENGTH]
 
 
-def _store_pin(state: AuthenticatorState, pin: bytes) -> None:
+def _store_pin(state: AuthenticatorState, before: UserVerificationState, pin: bytes) -> None:
     state.store.set_user_verification(
         replace(
-            state.store.user_verification,
+            before,
             pin_hash=_hash(pin),
             pin_length=_length(pin),
             pin_retries=state.profile.pin_retries,

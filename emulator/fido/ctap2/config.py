@@ -141,15 +141,15 @@ def set_min_pin_length(state: AuthenticatorState, policy: PinPolicy) -> None:
     if policy.pin_complexity_policy and profile.pin_complexity_policy and not state.pin_complexity_policy:
         force_pin_change |= before.pin_hash is not None  # its hash does not say how complex it is
         settings["pin_complexity_policy"] = True
-    if settings:
-        _configure(state, **settings)
-    if force_pin_change:  # Step 7
-        state.session.token = None
-        if profile.persistent_credential_management:
+    after = replace(before, min_pin_length=length, force_pin_change=force_pin_change)
+    with state.store.transaction():
+        if settings:
+            _configure(state, **settings)
+        if force_pin_change and profile.persistent_credential_management:  # Step 7
             state.renew_persistent_token()
-    state.store.set_user_verification(
-        replace(before, min_pin_length=length, force_pin_change=force_pin_change)
-    )
+        state.store.set_user_verification(after)
+    if force_pin_change:
+        state.session.token = None
 
 
 def _configure(state: AuthenticatorState, **settings: Any) -> None:
