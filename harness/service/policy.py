@@ -120,8 +120,9 @@ class Statement:
     def applies(self, request: PolicyRequest, context: Context) -> bool:
         """Whether action, resource and every condition match.
 
-        Assumed: a wildcard in a resource may match colons wherever it stands (documented for the end of a
-        component), and a variable without a value matches nothing under NotResource either.
+        A variable without a value equals nothing, under NotResource too (guide, "Policy variables with no
+        value"). Assumed: a wildcard in a resource may match colons wherever it stands (documented for the
+        end of a component).
         """
         action = any(pattern.fits(request.action, context, re.IGNORECASE) for pattern in self.actions)
         resource = any(pattern.fits(request.resource, context) for pattern in self.resources)

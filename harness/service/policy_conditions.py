@@ -264,8 +264,8 @@ class Condition:
 
         Values of the policy are joined by OR, under a negated operator by NOR; a key that is absent matches
         nothing, so a negated operator holds, and with IfExists every operator does. ``ForAllValues`` holds,
-        ``ForAnyValue`` fails of no values, or of empty ones. Assumed: a key with several values under no set
-        operator matches if any of them does.
+        ``ForAnyValue`` fails of no values, or of empty ones. A key with several values needs a set operator
+        (guide: "Single-valued vs. multivalued context keys"). Assumed: without one, no operator holds.
         """
         values = context.values(self.key)
         if self.if_exists and not values:
@@ -277,7 +277,7 @@ class Condition:
 
         match self.quantifier:
             case Quantifier.NONE:
-                return any(map(matches, values)) is not self.operator.negated
+                return len(values) < 2 and any(map(matches, values)) is not self.operator.negated
             case Quantifier.ALL:
                 return not any(values) or all(matches(value) is not self.operator.negated for value in values)
             case Quantifier.ANY:

@@ -233,8 +233,10 @@ def test_an_absent_key_satisfies_if_exists_and_for_all_values(operator: str, val
         ("ForAnyValue:StringNotEquals", ["a", "x"], True),
         ("ForAnyValue:StringNotEquals", ["a", "b"], False),
         ("ForAnyValue:StringNotEquals", [""], False),
-        ("StringEquals", ["x", "a"], True),
-        ("StringNotEquals", ["x", "a"], False),
+        # Without a set operator, several values satisfy nothing.
+        ("StringEquals", ["x", "a"], False),
+        ("StringNotEquals", ["x", "y"], False),
+        ("StringEqualsIfExists", ["a", "b"], False),
     ],
 )
 def test_a_set_operator_asks_every_or_any_value_of_the_request(
