@@ -42,7 +42,8 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.metadata", "emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],
     ["emulator.card"],
     ["emulator.faults.fault"],
-    ["emulator.faults.wiring"],
+    ["emulator.faults.wiring", "emulator.faults.ecdsa"],
+    ["emulator.faults.registration"],
     ["emulator.faults.*"],
     ["emulator.faults"],
     ["emulator.transports.port", "emulator.transports.descriptor"],
@@ -72,6 +73,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.errors",
         "harness.service.events",
         "harness.service.grants",
+        "harness.service.key_metadata",
         "harness.service.record_codec",
         "harness.service.seal",
         "harness.service.totp_rules",
@@ -120,7 +122,6 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.mfa_devices",
         "harness.service.recovery",
         "harness.service.role_sessions",
-        "harness.service.role_sessions",
         "harness.service.roles",
         "harness.service.security_keys",
         "harness.service.sign_in",
@@ -150,7 +151,12 @@ HARNESS_FLOORS: list[list[str]] = [
     # A key at hand, from the packets up.
     ["harness.devices.attendant", "harness.devices.connection", "harness.devices.request"],
     ["harness.devices.hidraw", "harness.devices.udp"],
-    ["harness.devices.emulated", "harness.devices.emulated_token", "harness.devices.hardware"],
+    [
+        "harness.devices.emulated",
+        "harness.devices.emulated_clock",
+        "harness.devices.emulated_token",
+        "harness.devices.hardware",
+    ],
     ["harness.devices.find", "harness.capabilities"],
     ["harness.platform"],
     ["harness.person"],
@@ -162,6 +168,13 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.conformance.ceremony"],
     ["harness.conformance.suite"],
     ["harness.scenarios.*", "harness.conformance.*"],
+    # The drift lab, from the question to the picture.
+    ["harness.lab.fleet", "harness.lab.odds", "harness.lab.tally"],
+    ["harness.lab.crystals", "harness.lab.rule"],
+    ["harness.lab.block"],
+    ["harness.lab.answer", "harness.lab.run"],
+    ["harness.lab.picture"],
+    ["harness.drift_lab"],
     ["harness.report", "harness.doctor"],
     ["harness.cli"],
     ["harness.__main__"],
@@ -182,7 +195,11 @@ DOORS = {
     "emulator.emulate": {"os", "signal", "threading", "time"},
 }
 JUDGES = {"fido2", "pyotp", "webauthn"}
-MEETING_PLACES = {"harness.devices.emulated", "harness.devices.emulated_token"}
+MEETING_PLACES = {
+    "harness.devices.emulated",
+    "harness.devices.emulated_clock",
+    "harness.devices.emulated_token",
+}
 
 # The emulator's own commands behind the one command: harness.cli opens these doors and looks no further.
 FRONT_DOORS = {("harness.cli", "emulator.emulate"), ("harness.cli", "emulator.publish")}
