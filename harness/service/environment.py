@@ -12,6 +12,7 @@ from harness.service.errors import AwsError
 from harness.service.events import SIGN_IN_EVENTS, Trail, new_event
 from harness.service.grants import RoleSession
 from harness.service.identifiers import Identifiers
+from harness.service.key_metadata import KeyMetadata
 from harness.service.model import ROOT, Caller, Challenge, User
 from harness.service.passwords import Passwords
 from harness.service.profile import ServiceProfile
@@ -48,6 +49,7 @@ class Environment:
     passwords: Passwords
     rp_id: str
     origins: list[str] = field(default_factory=list)
+    metadata: KeyMetadata = field(default_factory=KeyMetadata)
     events: Trail = field(default_factory=Trail)
     new: Identifiers = field(init=False)
     totp_limits: TotpLimits = field(init=False)
@@ -79,6 +81,7 @@ class Environment:
             origins=tuple(self.origins),
             user_handle=user.user_id.encode(),
             profile=self.profile,
+            metadata=self.metadata,
         )
 
     def happened(

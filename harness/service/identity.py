@@ -12,19 +12,24 @@ from harness.service.access_keys import AccessKeys
 from harness.service.accounts import Accounts
 from harness.service.attachments import Attachments
 from harness.service.audit import Audit
+from harness.service.contacts import Contacts
 from harness.service.credential_report import CredentialReports
 from harness.service.environment import Environment
 from harness.service.events import Trail
 from harness.service.groups import Groups
 from harness.service.inline_policies import GROUP, ROLE, USER, InlinePolicies
+from harness.service.key_metadata import KeyMetadata
 from harness.service.login_profiles import LoginProfiles
 from harness.service.managed_policies import ManagedPolicies
 from harness.service.mfa_devices import MfaDevices
+from harness.service.outbox import Outbox
 from harness.service.passwords import Passwords
 from harness.service.profile import ServiceProfile
+from harness.service.recovery import Recovery
 from harness.service.role_sessions import RoleSessions
 from harness.service.roles import Roles
 from harness.service.security_keys import SecurityKeys
+from harness.service.sessions import Sessions
 from harness.service.sign_in import SignIn
 from harness.service.simulation import Simulation
 from harness.service.store import AccountStore
@@ -39,7 +44,7 @@ class Identity:
     and identifiers, so that a seeded world can be repeated. ``origins`` are the web origins at which WebAuthn
     ceremonies may run; a server adds its own once it knows its port. ``password_hasher`` costs what
     argon2-cffi recommends unless a lighter one is given. ``events`` is the audit trail, oldest first;
-    one that is given may keep it in a file.
+    one that is given may keep it in a file. ``metadata`` is what is known of models of security keys.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Identity:
         rp_id: str = "localhost",
         password_hasher: argon2.PasswordHasher | None = None,
         events: Trail | None = None,
+        metadata: KeyMetadata | None = None,
     ) -> None:
         environment = Environment(
             store=store,
@@ -61,6 +67,7 @@ class Identity:
             passwords=Passwords(password_hasher),
             rp_id=rp_id,
             events=Trail() if events is None else events,
+            metadata=metadata or KeyMetadata(),
         )
         self.clock = environment.clock
         self.profile = environment.profile
@@ -212,9 +219,30 @@ class Identity:
         self.finish_assertion = sign_in.finish_assertion
         self.resync_and_sign_in = sign_in.resync_and_sign_in
         self.resync_before_sign_in = sign_in.resync_before_sign_in
-        self.session = sign_in.session
-        self.sign_out = sign_in.sign_out
-        self.console_caller = sign_in.console_caller
+
+        sessions = Sessions(environment)
+        self.session = sessions.session
+        self.sign_out = sessions.sign_out
+        self.console_caller = sessions.console_caller
+        self.root_mfa_due = sessions.root_mfa_due
+
+        recovery = Recovery(environment)
+        self.recovery = recovery.recovery
+        self.send_recovery_email = recovery.send_recovery_email
+        self.verify_recovery_email = recovery.verify_recovery_email
+        self.call_recovery_phone = recovery.call_recovery_phone
+        self.finish_recovery = recovery.finish_recovery
+
+        outbox = Outbox(environment)
+        self.outbox = outbox.outbox
+        self.answer_call = outbox.answer_call
+        self.ask_support = outbox.ask_support
+
+        contacts = Contacts(environment)
+        self.get_account = contacts.get_account
+        self.update_phone_number = contacts.update_phone_number
+        self.keep_sms_mfa_device = contacts.keep_sms_mfa_device
+        self.sms_mfa_device = contacts.sms_mfa_device
 
         sts = Sts(environment)
         self.get_session_token = sts.get_session_token

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from harness.service.totp_rules import Algorithm, LatePair
+from harness.service.words import Said, say
 
 _PACKAGED = "profile.toml"
 _WORDS = {int: "a whole number of zero or more", bool: "true or false", str: "a string"}
@@ -73,6 +74,14 @@ class ServiceProfile:
     password_min_length: int
     password_character_types: int
 
+    alternative_factors: bool
+    recovery_s: int
+    recovery_emails: int
+    recovery_calls: int
+    recovery_call_s: int
+    recovery_code_digits: int
+    root_mfa_grace_s: int
+
     rp_name: str
     user_verification: Literal["required", "preferred", "discouraged"]
     attestation: Literal["none", "indirect", "direct", "enterprise"]
@@ -82,6 +91,7 @@ class ServiceProfile:
     webauthn_timeout_ms: int
     challenge_bytes: int
     challenge_s: int
+    sign_count_fault: Literal["refuse", "note"]
 
     sts_default_duration_s: int
     sts_min_duration_s: int
@@ -145,9 +155,9 @@ class ServiceProfile:
             raise ProfileError(f"no service profile {name!r}; known are {known}, or give a .toml file")
         return _build(name, _inherit(name, tables))
 
-    def say(self, text: str, /, **names: object) -> str:
+    def say(self, text: str, /, **names: object) -> Said:
         """AWS's wording called ``text``, with the names in braces filled in."""
-        return self.texts[text].format(**names)
+        return say(self.texts[text], **names)
 
     def provenance(self, name: str) -> Provenance:
         """Where the value or text called ``name`` comes from; ``KeyError`` if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from harness.service import webauthn_rules
@@ -9,9 +10,15 @@ from harness.service.device_limits import refuse_another_device, refuse_taken_na
 from harness.service.directory import check_name, target
 from harness.service.environment import Environment
 from harness.service.errors import AccessDenied, InvalidInput
-from harness.service.model import Caller, Challenge, FidoSecurityKey, PendingRegistration, User
+from harness.service.model import Caller, Challenge, FidoSecurityKey, PendingRegistration, User, user_key
 from harness.service.store import Transaction
 from harness.service.webauthn_rules import Registered
+
+_CONDITION_KEYS = {
+    "FIDO": "iam_FIDO-certification",
+    "FIPS-140-2": "iam_FIDO-FIPS-140-2-certification",
+    "FIPS-140-3": "iam_FIDO-FIPS-140-3-certification",
+}
 
 
 class SecurityKeys:
@@ -44,9 +51,14 @@ class SecurityKeys:
     def finish_security_key_registration(
         self, caller: Caller, user_name: str | None, device_name: str, response_json: str
     ) -> FidoSecurityKey:
-        """Enable the key that answered; InvalidInput if refused. The challenge is spent either way."""
+        """Enable the key that answered; InvalidInput if refused. The challenge is spent either way.
+
+        The caller needs permission for what the key's metadata says of its certification.
+        """
         with self._environment.store.transaction() as transaction:
-            user = self._target(transaction, caller, user_name, "Activate")
+            user = transaction.get(User, user_key(caller.account_id, user_name or caller.user.name))
+            if user is None or caller.via != "console":
+                user = self._target(transaction, caller, user_name, "Activate")
             pending = transaction.get(PendingRegistration, _pending(caller, user, device_name).key)
             if pending is not None:
                 transaction.delete(pending)
@@ -55,6 +67,9 @@ class SecurityKeys:
         outcome = webauthn_rules.check_registration(
             response_json, self._environment.expectations(user, challenge)
         )
+        certifications = outcome.certifications if isinstance(outcome, Registered) else {}
+        with self._environment.store.transaction() as transaction:
+            user = self._target(transaction, caller, user_name, "Activate", certifications)
         if isinstance(outcome, Registered):
             key = self._enable(caller, user, device_name, outcome)
             self._happened(caller, user, serialNumber=key.serial_number)
@@ -86,6 +101,7 @@ class SecurityKeys:
             transports=registered.transports,
             backup_eligible=registered.backup_eligible,
             backed_up=registered.backed_up,
+            certifications=registered.certifications,
         )
         with self._environment.store.transaction() as transaction:
             require_existing_device(self._profile, transaction, caller, user)
@@ -97,9 +113,22 @@ class SecurityKeys:
             transaction.put(key)
         return key
 
-    def _target(self, transaction: Transaction, caller: Caller, user_name: str | None, state: str) -> User:
+    def _target(
+        self,
+        transaction: Transaction,
+        caller: Caller,
+        user_name: str | None,
+        state: str,
+        certifications: Mapping[str, str] | None = None,
+    ) -> User:
         if caller.via != "console":
             raise AccessDenied(self._profile.say("security_key_console_only"))
+        # Service Authorization Reference, "Condition keys for AWS IAM".
+        levels = {
+            key: certifications[name]
+            for name, key in _CONDITION_KEYS.items()
+            if certifications and name in certifications
+        }
         return target(
             self._environment,
             transaction,
@@ -107,6 +136,7 @@ class SecurityKeys:
             user_name,
             "iam:EnableMFADevice",
             iam_RegisterSecurityKey=state,
+            **levels,
         )
 
     def _happened(self, caller: Caller, user: User, refusal: InvalidInput | None = None, **more: str) -> None:

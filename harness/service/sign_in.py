@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from harness.service import totp_rules, webauthn_rules
+from harness.service import sessions, totp_rules, webauthn_rules
 from harness.service.directory import devices_of
 from harness.service.environment import Environment
 from harness.service.model import (
     ROOT,
     Account,
     AwaitingMfa,
-    Caller,
     FidoSecurityKey,
     HardwareTotpDevice,
     MfaDevice,
@@ -22,20 +21,21 @@ from harness.service.model import (
     TotpDevice,
     User,
     VirtualMfaDevice,
-    session_key,
     user_key,
 )
-from harness.service.permissions import user_caller
 from harness.service.refusals import clear_refusals, count_refusal, locked_out, refusals
 from harness.service.store import Transaction
 from harness.service.totp_rules import Accepted, Outcome
+from harness.service.words import say
+
+_REFUSED = say("Your authentication information is incorrect. Please try again.")
 
 
 class SignInFailed(Exception):  # noqa: N818 - what happened, like the next two
     """Account, user name or password are wrong, or locked out: deliberately not said which."""
 
     def __init__(self) -> None:
-        super().__init__("Your authentication information is incorrect. Please try again.")
+        super().__init__(_REFUSED)
 
 
 class MfaRefused(Exception):  # noqa: N818
@@ -45,16 +45,9 @@ class MfaRefused(Exception):  # noqa: N818
     """
 
     def __init__(self, *, offer_resync: bool, diagnosis: str) -> None:
-        super().__init__("Your authentication information is incorrect. Please try again.")
+        super().__init__(_REFUSED)
         self.offer_resync = offer_resync
         self.diagnosis = diagnosis
-
-
-class SessionEnded(Exception):  # noqa: N818
-    """There is no such sign-in session, or no longer, or not at the stage for this."""
-
-    def __init__(self) -> None:
-        super().__init__("Your session has ended. Sign in again.")
 
 
 # CloudTrail's MfaType: AWS Management Console sign-in events. Assumed: that of hardware TOTP tokens.
@@ -69,7 +62,7 @@ _NOBODY = User(account_id="", name="", user_id="", created_at=0.0)
 
 
 class SignIn:
-    """The verbs of signing in. Sessions are the world's clock's; ids are bearer secrets, for a cookie."""
+    """The verbs of signing in; :mod:`~harness.service.sessions` has those of the sessions themselves."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -144,27 +137,15 @@ class SignIn:
             count_refusal(self._environment, transaction, user, "password")
             return None
         clear_refusals(transaction, user, "password")
-        now = self._environment.clock()
-        transaction.put(replace(user, password_last_used_at=now))
-        self._forget_ended(transaction, user)
-        if not devices_of(transaction, user):
-            return self._signed_in(transaction, user)
-        session = AwaitingMfa(
-            id=self._environment.new.sign_in_session_id(),
-            account_id=user.account_id,
-            user_name=user.name,
-            expires_at=now + self._profile.mfa_page_s,
-            failures=refusals(self._environment, transaction, user, "mfa"),
-        )
-        transaction.put(session)
-        return session
+        failures = refusals(self._environment, transaction, user, "mfa")
+        return sessions.begin(self._environment, transaction, user, failures)
 
     # The second page.
 
     def mfa_methods(self, session: AwaitingMfa) -> list[MfaDevice]:
         """The devices, any one of which completes this sign-in."""
         with self._environment.store.transaction() as transaction:
-            return devices_of(transaction, self._user(transaction, session))
+            return devices_of(transaction, sessions.user_of_session(transaction, session))
 
     def present_code(self, session_id: str, code: str, serial_number: str | None = None) -> SignedIn:
         """Complete a sign-in with a code, of the device named or of any TOTP device of the user.
@@ -200,7 +181,7 @@ class SignIn:
     ) -> AwaitingMfa:
         """Resync a device without signing in, as root can (S2); the next code then signs in."""
         with self._environment.store.transaction() as transaction:
-            session, user = self._awaiting(transaction, session_id)
+            session, user = sessions.awaiting_mfa(self._environment, transaction, session_id)
             accepted, diagnosis = self._judge(
                 transaction, user, serial_number, self._resync(authentication_code_1, authentication_code_2)
             )
@@ -226,12 +207,12 @@ class SignIn:
         self, session_id: str, serial_number: str | None, rule: Callable[[TotpDevice], Outcome]
     ) -> SignedIn:
         with self._environment.store.transaction() as transaction:
-            awaiting, user = self._awaiting(transaction, session_id)
+            awaiting, user = sessions.awaiting_mfa(self._environment, transaction, session_id)
             accepted, diagnosis = self._judge(transaction, user, serial_number, rule)
             if accepted is None:
                 awaiting = self._failed(transaction, awaiting, user)
             else:
-                signed_in = self._signed_in(transaction, user, awaiting, accepted)
+                signed_in = sessions.complete(self._environment, transaction, user, awaiting, accepted)
         if accepted is None:
             raise self._refused(user, awaiting, diagnosis, "ConsoleLogin")
         self._console_login(user, accepted)
@@ -264,7 +245,7 @@ class SignIn:
         """WebAuthn request options for any of the user's security keys; a challenge given before is void."""
         challenge = self._environment.new_challenge()
         with self._environment.store.transaction() as transaction:
-            session, user = self._awaiting(transaction, session_id)
+            session, user = sessions.awaiting_mfa(self._environment, transaction, session_id)
             transaction.put(replace(session, challenge=challenge))
             keys = self._security_keys(transaction, user)
         return webauthn_rules.request_options(self._environment.expectations(user, challenge), keys)
@@ -272,17 +253,17 @@ class SignIn:
     def finish_assertion(self, session_id: str, response_json: str) -> SignedIn:
         """Complete a sign-in with a security key's response; the challenge is spent, whatever comes of it."""
         with self._environment.store.transaction() as transaction:
-            awaiting, user = self._awaiting(transaction, session_id)
+            awaiting, user = sessions.awaiting_mfa(self._environment, transaction, session_id)
             outcome = self._judge_assertion(transaction, awaiting, user, response_json)
             awaiting = replace(awaiting, challenge=None)
             if isinstance(outcome, webauthn_rules.Refused):
                 awaiting = self._failed(transaction, awaiting, user)
             else:
                 transaction.put(outcome.key)
-                signed_in = self._signed_in(transaction, user, awaiting, outcome.key)
+                signed_in = sessions.complete(self._environment, transaction, user, awaiting, outcome.key)
         if isinstance(outcome, webauthn_rules.Refused):
             raise self._refused(user, awaiting, outcome.diagnosis, "ConsoleLogin")
-        self._console_login(user, outcome.key)
+        self._console_login(user, outcome.key, note=outcome.note)
         return signed_in
 
     def _judge_assertion(
@@ -295,82 +276,6 @@ class SignIn:
             response_json,
             self._environment.expectations(user, session.challenge),
         )
-
-    # Sessions.
-
-    def session(self, session_id: str) -> SignInSession:
-        """Where this sign-in stands; SessionEnded if it has run out or never was."""
-        with self._environment.store.transaction() as transaction:
-            return self._session(transaction, session_id)
-
-    def sign_out(self, session_id: str) -> None:
-        """End the session, at whatever stage; no matter if it has ended."""
-        with self._environment.store.transaction() as transaction:
-            session = self._find(transaction, session_id)
-            if session is not None:
-                transaction.delete(session)
-
-    def console_caller(self, session: SignedIn) -> Caller:
-        """Whoever is signed in, as caller."""
-        with self._environment.store.transaction() as transaction:
-            return user_caller(
-                transaction,
-                self._user(transaction, session),
-                via="console",
-                mfa_authenticated_at=session.mfa_authenticated_at,
-                expires_at=session.expires_at,
-            )
-
-    def _session(self, transaction: Transaction, session_id: str) -> SignInSession:
-        session = self._find(transaction, session_id)
-        if session is None or self._environment.clock() >= session.expires_at:
-            raise SessionEnded
-        return session
-
-    def _forget_ended(self, transaction: Transaction, user: User) -> None:
-        now = self._environment.clock()
-        owner = {"account_id": user.account_id, "user_name": user.name}
-        sessions: list[SignInSession] = [
-            *transaction.list(AwaitingMfa, **owner),
-            *transaction.list(SignedIn, **owner),
-        ]
-        for session in sessions:
-            if now >= session.expires_at:
-                transaction.delete(session)
-
-    def _find(self, transaction: Transaction, session_id: str) -> SignInSession | None:
-        key = session_key(session_id)
-        return transaction.get(SignedIn, key) or transaction.get(AwaitingMfa, key)
-
-    def _awaiting(self, transaction: Transaction, session_id: str) -> tuple[AwaitingMfa, User]:
-        session = self._session(transaction, session_id)
-        if not isinstance(session, AwaitingMfa):
-            raise SessionEnded
-        return session, self._user(transaction, session)
-
-    def _signed_in(
-        self,
-        transaction: Transaction,
-        user: User,
-        awaiting: AwaitingMfa | None = None,
-        device: MfaDevice | None = None,
-    ) -> SignedIn:
-        now = self._environment.clock()
-        session = SignedIn(
-            id=self._environment.new.sign_in_session_id(),
-            account_id=user.account_id,
-            user_name=user.name,
-            signed_in_at=now,
-            expires_at=now + self._profile.sign_in_session_s,
-            mfa_authenticated_at=None if device is None else now,
-            mfa_serial_number=None if device is None else device.serial_number,
-        )
-        if awaiting is not None:
-            transaction.delete(awaiting)
-        if device is not None:
-            clear_refusals(transaction, user, "mfa")
-        transaction.put(session)
-        return session
 
     def _failed(self, transaction: Transaction, session: AwaitingMfa, user: User) -> AwaitingMfa:
         failures = count_refusal(self._environment, transaction, user, "mfa")
@@ -393,19 +298,17 @@ class SignIn:
             offer_resync=session.failures >= self._profile.failures_before_resync, diagnosis=diagnosis
         )
 
-    def _user(self, transaction: Transaction, session: SignInSession) -> User:
-        user = transaction.get(User, user_key(session.account_id, session.user_name))
-        if user is None:
-            raise SessionEnded
-        return user
-
     def _security_keys(self, transaction: Transaction, user: User) -> list[FidoSecurityKey]:
         return transaction.list(FidoSecurityKey, account_id=user.account_id, user_name=user.name)
 
-    def _console_login(self, user: User, device: MfaDevice | None = None, refused: bool = False) -> None:
+    def _console_login(
+        self, user: User, device: MfaDevice | None = None, refused: bool = False, note: str = ""
+    ) -> None:
         more = {"MFAUsed": "No" if device is None else "Yes"}
         if device is not None:
             more["MFAIdentifier"] = device.serial_number
+        if note:
+            more["diagnosis"] = note
         self._environment.happened("ConsoleLogin", user.account_id, user.name, refused, user, **more)
 
     def _check_mfa(self, user: User, devices: list[MfaDevice]) -> None:

@@ -31,13 +31,21 @@ from harness.service.model import (
     RefusalCount,
     SessionCredentials,
     SignedIn,
+    SmsMfaDevice,
     User,
     VirtualMfaDevice,
 )
 
 # What follows a user to another name; and what does, and goes with the user: the rest must be deleted first.
 _STAYS_THE_USERS = (AccessKey, VirtualMfaDevice, HardwareTotpDevice, FidoSecurityKey)
-_GOES_WITH_THE_USER = (AwaitingMfa, SignedIn, SessionCredentials, PendingRegistration, RefusalCount)
+_GOES_WITH_THE_USER = (
+    AwaitingMfa,
+    SignedIn,
+    SessionCredentials,
+    PendingRegistration,
+    RefusalCount,
+    SmsMfaDevice,
+)
 
 
 class Users:

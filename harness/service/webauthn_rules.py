@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,9 @@ import cbor2
 import webauthn
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from webauthn.helpers import (
+    aaguid_to_string,
     options_to_json_dict,
+    parse_attestation_object,
     parse_authentication_credential_json,
     parse_registration_credential_json,
 )
@@ -33,6 +35,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from harness.service.key_metadata import KeyMetadata, KeyModel
 from harness.service.model import Challenge, FidoSecurityKey
 from harness.service.profile import ServiceProfile
 
@@ -63,6 +66,7 @@ class Expectations:
     origins: tuple[str, ...]
     user_handle: bytes
     profile: ServiceProfile = field(repr=False)
+    metadata: KeyMetadata = field(repr=False, default_factory=KeyMetadata)
 
     @property
     def _challenge_fault(self) -> str | None:
@@ -75,7 +79,7 @@ class Expectations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A new credential, found good."""
+    """A new credential, found good; ``certifications`` are its model's, where the attestation proves it."""
 
     credential_id: bytes
     public_key: bytes
@@ -85,13 +89,15 @@ class Registered:
     transports: tuple[str, ...]
     backup_eligible: bool
     backed_up: bool
+    certifications: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asserted:
-    """A good assertion; ``key`` is the key as it is now to be stored."""
+    """A good assertion; ``key`` is as it is now to be stored, ``note`` what the log should say of it."""
 
     key: FidoSecurityKey
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +148,8 @@ def request_options(expectations: Expectations, keys: Sequence[FidoSecurityKey])
 def check_registration(response_json: str, expectations: Expectations) -> Registered | Refused:
     """Judge the response to :func:`creation_options` (WebAuthn §7.1).
 
-    User presence is required; user verification and the attestation formats are the profile's.
+    User presence is required; user verification and the attestation formats are the profile's. Of a model
+    whose metadata is known, an attestation by certificate must lead to one of the model's roots.
     """
     if fault := expectations._challenge_fault:
         return Refused(diagnosis=fault)
@@ -150,6 +157,7 @@ def check_registration(response_json: str, expectations: Expectations) -> Regist
     profile = expectations.profile
     try:
         response = parse_registration_credential_json(response_json)
+        model, roots = _attested_model(response.response.attestation_object, expectations.metadata)
         verified = webauthn.verify_registration_response(
             credential=response,
             expected_challenge=expectations.challenge.value,
@@ -157,6 +165,7 @@ def check_registration(response_json: str, expectations: Expectations) -> Regist
             expected_origin=list(expectations.origins),
             require_user_verification=profile.user_verification == "required",
             supported_pub_key_algs=_algorithms(profile),
+            pem_root_certs_bytes_by_fmt=roots,
         )
         attestation_format = AttestationFormat(verified.fmt).value
         cross_origin = _is_cross_origin(response.response.client_data_json)
@@ -166,6 +175,8 @@ def check_registration(response_json: str, expectations: Expectations) -> Regist
         return Refused(diagnosis="the ceremony ran in a frame of another origin")
     if attestation_format not in profile.attestation_formats:
         return Refused(diagnosis=f"attestation format {attestation_format} is not accepted")
+    if model is not None and model.broken is not None:
+        return Refused(diagnosis=f"the metadata says {model.broken} of the model {model.description}")
     if len(verified.credential_id) > _MAX_CREDENTIAL_ID:
         return Refused(diagnosis=f"a credential ID of {len(verified.credential_id)} bytes is too long")
     return Registered(
@@ -177,7 +188,23 @@ def check_registration(response_json: str, expectations: Expectations) -> Regist
         transports=tuple(transport.value for transport in response.response.transports or ()),
         backup_eligible=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
         backed_up=verified.credential_backed_up,
+        certifications={} if model is None or not roots else model.certifications,
     )
+
+
+def _attested_model(
+    attestation_object: bytes, metadata: KeyMetadata
+) -> tuple[KeyModel | None, Mapping[AttestationFormat, list[bytes]]]:
+    """The model that the attestation claims, and the roots (PEM) that its certificates must lead to."""
+    attestation = parse_attestation_object(attestation_object)
+    credential = attestation.auth_data.attested_credential_data
+    certificates = attestation.att_stmt.x5c or []
+    if credential is None:
+        return None, {}
+    model = metadata.model_of(aaguid_to_string(credential.aaguid), certificates)
+    if model is None or not certificates or not model.roots:
+        return model, {}
+    return model, {AttestationFormat(attestation.fmt): list(model.roots)}
 
 
 def check_assertion(
@@ -210,23 +237,33 @@ def check_assertion(
     if cross_origin:
         return Refused(diagnosis="the ceremony ran in a frame of another origin")
     return _judge_state(
-        key, verified.new_sign_count, verified.credential_device_type, verified.credential_backed_up
+        key,
+        verified.new_sign_count,
+        verified.credential_device_type,
+        verified.credential_backed_up,
+        expectations.profile,
     )
 
 
 def _judge_state(
-    key: FidoSecurityKey, sign_count: int, device_type: CredentialDeviceType, backed_up: bool
+    key: FidoSecurityKey,
+    sign_count: int,
+    device_type: CredentialDeviceType,
+    backed_up: bool,
+    profile: ServiceProfile,
 ) -> Asserted | Refused:
     """Whether what the authenticator says of its own past fits what is stored."""
     # Step 19: BE never changes.
     if (device_type is CredentialDeviceType.MULTI_DEVICE) is not key.backup_eligible:
         return Refused(diagnosis="the credential's backup eligibility has changed")
     # Step 22: a count that does not rise, where either is not zero, means a clone (or a replay).
+    note = ""
     if (sign_count or key.sign_count) and sign_count <= key.sign_count:
-        return Refused(
-            diagnosis=f"sign count {sign_count} is not above {key.sign_count}: the key may have been cloned"
-        )
-    return Asserted(key=replace(key, sign_count=sign_count, backed_up=backed_up))
+        note = f"sign count {sign_count} is not above {key.sign_count}: the key may have been cloned"
+        if profile.sign_count_fault == "refuse":
+            return Refused(diagnosis=note)
+    seen = max(sign_count, key.sign_count)
+    return Asserted(key=replace(key, sign_count=seen, backed_up=backed_up), note=note)
 
 
 def _descriptor(key: FidoSecurityKey) -> PublicKeyCredentialDescriptor:

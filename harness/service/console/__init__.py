@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 
@@ -11,10 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from harness.service.console import credentials, sign_in, users, wizard
-from harness.service.console.shell import SECURITY_HEADERS, Shell, templates
-from harness.service.console.visit import Answer, Page, PageError, Visit
+from harness.service.console import account, credentials, outbox, recovery, sign_in, users, wizard
+from harness.service.console.language import LANGUAGES
+from harness.service.console.rendering import templates
+from harness.service.console.shell import SECURITY_HEADERS, Shell
+from harness.service.console.visit import Answer, GoTo, Page, PageError, Visit
 from harness.service.identity import Identity
+from harness.service.words import say
 
 _MEDIA_TYPES = {"console.css": "text/css", "webauthn.js": "text/javascript"}
 
@@ -29,22 +34,27 @@ def console_routes(
     shell = partial(
         Shell,
         identity=identity,
-        environment=templates(),
+        templates=templates,
         csrf_key=random_bytes(32),
         random_bytes=random_bytes,
     )
     pages = [
         *sign_in.PAGES,
+        *recovery.PAGES,
         *users.PAGES,
+        *account.PAGES,
+        *outbox.PAGES,
+        *credentials.pages("/security-credentials"),
+        *wizard.pages("/security-credentials"),
         *(
-            page
-            for address in ("/security-credentials", "/users/{user_name}")
-            for page in (*credentials.pages(address), *wizard.pages(address))
+            replace(page, beyond_mfa=True)
+            for page in (*credentials.pages("/users/{user_name}"), *wizard.pages("/users/{user_name}"))
         ),
+        Page(path="/language", submit=_switch_language),
         Page(path="/{path:path}", show=_nowhere, submit=_nowhere),
     ]
     static = [Route(f"/static/{name}", _static(name)) for name in _MEDIA_TYPES]
-    return [*static, *(Route(page.path, shell(page)) for page in pages)]
+    return [*static, *outbox.json_routes(identity), *(Route(page.path, shell(page)) for page in pages)]
 
 
 def _static(name: str) -> Callable[[Request], Response]:
@@ -58,4 +68,16 @@ def _static(name: str) -> Callable[[Request], Response]:
 
 
 def _nowhere(visit: Visit) -> Answer:
-    raise PageError(404, "Not found", "The console has no page at this address.")
+    raise PageError(404, say("Not found"), say("The console has no page at this address."))
+
+
+def _switch_language(visit: Visit) -> Answer:
+    """On in another language, on the page that the switch was on."""
+    language, back = visit.asked("language"), visit.asked("back")
+    if language not in LANGUAGES:
+        raise PageError(400, say("Not possible"), say("The console does not speak this language."))
+    return GoTo(location=back if _OWN_ADDRESS.fullmatch(back) else "/", language=language)
+
+
+# A path and query of this site: "//" and "/\\" would lead to another.
+_OWN_ADDRESS = re.compile(r"/(?![/\\])[!-~]*")

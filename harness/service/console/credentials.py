@@ -8,9 +8,19 @@ from harness.service.errors import AccessDenied
 
 
 def show_credentials(visit: Visit) -> Answer:
-    subject = Subject.of(visit)
-    devices = visit.identity.list_mfa_devices(visit.caller, None if subject.own else subject.name)
-    return Show(template="credentials.html", context={"subject": subject, "devices": device_rows(devices)})
+    subject, caller = Subject.of(visit), visit.caller
+    whose = None if subject.own else subject.name
+    devices = visit.identity.list_mfa_devices(caller, whose)
+    context = {
+        "subject": subject,
+        "root": subject.own and caller.user.root,
+        "devices": device_rows(devices),
+        "limit": visit.identity.profile.max_devices,
+        "sms": visit.identity.sms_mfa_device(caller, whose),
+        "due": visit.identity.root_mfa_due(visit.signed_in) if subject.own else None,
+        "now": visit.identity.clock(),
+    }
+    return Show(template="credentials.html", context=context)
 
 
 def show_resync(visit: Visit) -> Answer:

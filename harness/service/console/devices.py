@@ -8,12 +8,22 @@ from urllib.parse import quote
 
 from harness.service.console.visit import Visit
 from harness.service.model import FidoSecurityKey, HardwareTotpDevice, MfaDevice, VirtualMfaDevice
+from harness.service.words import Said, say
 
-TYPES = {
-    FidoSecurityKey: "Security key",
-    VirtualMfaDevice: "Authenticator app",
-    HardwareTotpDevice: "Hardware TOTP token",
+_PASSKEY = say("Synced passkey")
+_TYPES: dict[type[MfaDevice], Said] = {
+    FidoSecurityKey: say("Security key"),
+    VirtualMfaDevice: say("Authenticator app"),
+    HardwareTotpDevice: say("Hardware TOTP token"),
 }
+TYPES = (_PASSKEY, *_TYPES.values())
+
+
+def type_of(device: MfaDevice) -> Said:
+    """What kind of device it is; a credential that may be backed up is a synced passkey (S1)."""
+    if isinstance(device, FidoSecurityKey) and device.backup_eligible:
+        return _PASSKEY
+    return _TYPES[type(device)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +31,11 @@ class DeviceRow:
     """A device as a list shows it; a hardware token goes by its serial number."""
 
     name: str
-    type: str
+    type: Said
     serial_number: str
     enabled_at: float
     resyncs: bool
+    certifications: str
 
 
 def device_rows(devices: Iterable[MfaDevice]) -> list[DeviceRow]:
@@ -32,13 +43,19 @@ def device_rows(devices: Iterable[MfaDevice]) -> list[DeviceRow]:
     return [
         DeviceRow(
             name=device.serial_number if isinstance(device, HardwareTotpDevice) else device.name,
-            type=TYPES[type(device)],
+            type=type_of(device),
             serial_number=device.serial_number,
             enabled_at=device.enabled_at or 0,
             resyncs=not isinstance(device, FidoSecurityKey),
+            certifications=_certifications(device),
         )
         for device in devices
     ]
+
+
+def _certifications(device: MfaDevice) -> str:
+    levels = device.certifications if isinstance(device, FidoSecurityKey) else {}
+    return ", ".join(f"{name} {level}" for name, level in levels.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

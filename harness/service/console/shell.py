@@ -12,10 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
-from urllib.parse import parse_qsl
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -23,8 +20,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from harness.service.console.form import read_form
+from harness.service.console.language import preferred
+from harness.service.console.rendering import DONE, failure
 from harness.service.console.visit import (
     Answer,
+    FieldError,
     GoTo,
     NotSignedInError,
     Page,
@@ -34,14 +35,15 @@ from harness.service.console.visit import (
     Visit,
 )
 from harness.service.errors import AwsError
+from harness.service.events import SENDER, Sender
 from harness.service.identity import Identity
 from harness.service.model import AwaitingMfa, SignedIn, SignInSession
-from harness.service.sign_in import SessionEnded
+from harness.service.sessions import SessionEnded
+from harness.service.words import say
 
-MAX_FORM_BYTES = 64 * 1024
-MAX_FIELDS = 32
 REMEMBER_S = 365 * 24 * 3600
-SESSION_COOKIE, BROWSER_COOKIE, ACCOUNT_COOKIE = "keyrig-session", "keyrig-browser", "keyrig-account"
+SESSION_COOKIE, BROWSER_COOKIE = "keyrig-session", "keyrig-browser"
+ACCOUNT_COOKIE, LANGUAGE_COOKIE = "keyrig-account", "keyrig-language"
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -54,34 +56,7 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-# What a page may say was done, by the name that its address carries.
-DONE = {
-    "assigned": "The MFA device is assigned.",
-    "resynced": "The MFA device is in sync again.",
-    "removed": "The MFA device is removed.",
-    "deactivated": "The MFA device is deactivated, but you may not delete it: its name stays taken.",
-    "signed-out": "You are signed out.",
-    "resynced-before-sign-in": "The device is in sync again. Sign in with its next code.",
-}
-
 _log = logging.getLogger(__name__)
-
-
-@cache
-def templates() -> jinja2.Environment:
-    """The console's templates: everything put into a page is escaped, a name left out is an error.
-
-    One for the process: compiling them anew takes longer than the rest of a service's start.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.service"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["moment"] = _moment
-    return environment
 
 
 class Shell:
@@ -92,13 +67,13 @@ class Shell:
         page: Page,
         *,
         identity: Identity,
-        environment: jinja2.Environment,
+        templates: Callable[[str], jinja2.Environment],
         csrf_key: bytes,
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._page = page
         self._identity = identity
-        self._environment = environment
+        self._templates = templates
         self._csrf_key = csrf_key
         self._random_bytes = random_bytes
 
@@ -110,14 +85,14 @@ class Shell:
             return
         except Exception:
             _log.exception("%s %s failed", request.method, request.url.path)
-            response = HTMLResponse(_FAILURE, HTTPStatus.INTERNAL_SERVER_ERROR)
+            response = HTMLResponse(failure(_language(request)), HTTPStatus.INTERNAL_SERVER_ERROR)
         response.headers.update(SECURITY_HEADERS)
         response.headers["Cache-Control"] = "no-store"
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         try:
-            form = await _read_form(request) if request.method == "POST" else {}
+            form = await read_form(request) if request.method == "POST" else {}
             refused = None
         except PageError as error:
             form, refused = {}, error
@@ -127,8 +102,11 @@ class Shell:
         browser = request.cookies.get(BROWSER_COOKIE, "")
         if not re.fullmatch(r"[0-9a-f]{64}", browser):
             browser = self._random_bytes(32).hex()
+        SENDER.set(_sender(request))
         visit = Visit(
             identity=self._identity,
+            language=_language(request),
+            address=_address(request),
             session=self._session(request),
             remembered=Remembered.parse(request.cookies.get(ACCOUNT_COOKIE, "")),
             path_params=request.path_params,
@@ -139,12 +117,14 @@ class Shell:
         try:
             if refused is not None:
                 raise refused
-            answer = self._answer(request.method, visit, csrf)
+            answer = self._kept_from(visit) or self._answer(request.method, visit, csrf)
         except (NotSignedInError, SessionEnded):
             sign_in = GoTo(location="/sign-in")
             answer = sign_in if request.method != "POST" else _error_page(NotSignedInError())
         except PageError as error:
             answer = _error_page(error)
+        except FieldError as error:
+            answer = _error_page(PageError(400, _heading(400), error.message))
         except AwsError as error:
             answer = _error_page(PageError(error.http_status, _heading(error.http_status), error.message))
         response = self._response(answer, visit, csrf)
@@ -160,6 +140,15 @@ class Shell:
         except SessionEnded:
             return None
 
+    def _kept_from(self, visit: Visit) -> Answer | None:
+        """Where root is sent instead, once it is overdue to assign an MFA device."""
+        session = visit.session
+        if not self._page.beyond_mfa or not isinstance(session, SignedIn):
+            return None
+        due = self._identity.root_mfa_due(session)
+        overdue = due is not None and self._identity.clock() >= due
+        return GoTo(location="/security-credentials") if overdue else None
+
     def _answer(self, method: str, visit: Visit, csrf: str) -> Answer:
         match method:
             case "GET" | "HEAD" if self._page.show is not None:
@@ -168,25 +157,25 @@ class Shell:
                 if not hmac.compare_digest(visit.form.get("csrf", "").encode(), csrf.encode()):
                     raise PageError(
                         403,
-                        "This form is out of date",
-                        "It was made for another visit. Go back, reload the page and send it again.",
+                        say("This form is out of date"),
+                        say("It was made for another visit. Go back, reload the page and send it again."),
                     )
                 return self._submit(visit)
             case _:
-                raise PageError(405, "Not possible here", f"This address does not answer {method} requests.")
+                message = say("This address does not answer {method} requests.", method=method)
+                raise PageError(405, say("Not possible here"), message)
 
     def _submit(self, visit: Visit) -> Answer:
         """Submit the form; refused by rule, the page is shown again and says why."""
         assert self._page.submit is not None
         try:
             return self._page.submit(visit)
-        except AwsError as error:
-            if self._page.show is None:
+        except (AwsError, FieldError) as error:
+            field, status = (error.field, 400) if isinstance(error, FieldError) else (None, error.http_status)
+            shown = None if self._page.show is None else self._page.show(visit)
+            if not isinstance(shown, Show):
                 raise
-            shown = self._page.show(visit)
-            if isinstance(shown, GoTo):
-                raise
-            return replace(shown, alert=error.message, status=error.http_status)
+            return replace(shown, alert=error.message, fault=field, status=status)
 
     def _csrf_token(self, browser: str, session_id: str) -> str:
         """The token of this browser's forms; another browser's, or another session's, is another."""
@@ -197,36 +186,18 @@ class Shell:
             case GoTo():
                 return RedirectResponse(answer.location, HTTPStatus.SEE_OTHER)
             case Show():
-                html = self._environment.get_template(answer.template).render(
+                notice = DONE.get(visit.query.get("done", "")) if answer.alert is None else None
+                template = self._templates(visit.language).get_template(answer.template)
+                html = template.render(
                     answer.context,
                     alert=answer.alert,
-                    notice=DONE.get(visit.query.get("done", "")) if answer.alert is None else None,
+                    fault=answer.fault,
+                    notice=notice,
                     csrf=csrf,
+                    address=answer.address or visit.address,
                     signed_in=visit.session if isinstance(visit.session, SignedIn) else None,
                 )
                 return HTMLResponse(html, answer.status)
-
-
-async def _read_form(request: Request) -> Mapping[str, str]:
-    """The fields of a form; one too long, of another kind or with a field twice is a ``PageError``."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise PageError(415, "Not a form", "Send the form as application/x-www-form-urlencoded.")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise PageError(413, "Too long", f"A form may have {MAX_FORM_BYTES} bytes.")
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
-        )
-    except ValueError as error:
-        raise PageError(400, "Not a form", "The form cannot be read.") from error
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise PageError(400, "Not a form", "The form has a field twice.")
-    return form
 
 
 def _set_cookies(response: Response, answer: Answer, browser: str, *, secure: bool) -> None:
@@ -243,6 +214,8 @@ def _set_cookies(response: Response, answer: Answer, browser: str, *, secure: bo
             pass
     if isinstance(answer, GoTo) and answer.remember is not None:
         keep(ACCOUNT_COOKIE, str(answer.remember), REMEMBER_S)
+    if isinstance(answer, GoTo) and answer.language is not None:
+        keep(LANGUAGE_COOKIE, answer.language, REMEMBER_S)
 
 
 def _error_page(error: PageError) -> Show:
@@ -251,21 +224,32 @@ def _error_page(error: PageError) -> Show:
     )
 
 
+_HEADINGS = {
+    403: say("Not allowed"),
+    404: say("Not found"),
+    409: say("Not possible now"),
+    429: say("Too many attempts"),
+}
+
+
 def _heading(status: int) -> str:
-    return {403: "Not allowed", 404: "Not found", 409: "Not possible now", 429: "Too many attempts"}.get(
-        status, "Not possible"
+    return _HEADINGS.get(status, say("Not possible"))
+
+
+def _language(request: Request) -> str:
+    accepted = request.headers.get("accept-language", "")
+    return preferred(request.cookies.get(LANGUAGE_COOKIE, ""), accepted)
+
+
+def _address(request: Request) -> str:
+    """The path and query of a page; what a form was sent to has the path alone."""
+    query = request.url.query if request.method == "GET" else ""
+    return request.url.path + (f"?{query}" if query else "")
+
+
+def _sender(request: Request) -> Sender:
+    return Sender(
+        source_ip_address=request.client.host if request.client is not None else "",
+        user_agent=request.headers.get("user-agent", ""),
+        login_to=str(request.base_url),
     )
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-_FAILURE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Failure · keyrig console</title>
-<link rel="stylesheet" href="/static/console.css"></head>
-<body><p class="test-service">This is a test service, not AWS.</p>
-<main class="narrow"><h1>Something went wrong</h1>
-<p class="alert" role="alert">The console failed on this request; its log says how. Go back and try again.</p>
-</main></body></html>
-"""

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from harness.service.console.devices import DeviceRow, device_rows
-from harness.service.console.visit import Answer, GoTo, Page, PageError, Remembered, Show, Visit
-from harness.service.errors import ValidationError
+from harness.service.console.visit import Answer, FieldError, GoTo, Page, PageError, Remembered, Show, Visit
 from harness.service.model import ROOT, AwaitingMfa, MfaDevice, SignedIn, SignInSession
 from harness.service.sign_in import MfaRefused, SignInFailed
+from harness.service.words import say
 
 # IAM guide, "Account identifiers" and "Creating an account alias".
 _ACCOUNT = re.compile(r"[0-9]{12}|(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
@@ -47,15 +47,19 @@ def show_account(visit: Visit) -> Answer:
 def choose_account(visit: Visit) -> Answer:
     account = visit.asked("account")
     if not _ACCOUNT.fullmatch(account):
-        raise ValidationError(
-            "An account ID has 12 digits; an alias has 3 to 63 lower-case letters, digits and single hyphens."
+        raise FieldError(
+            "account",
+            say(
+                "An account ID has 12 digits; "
+                "an alias has 3 to 63 lower-case letters, digits and single hyphens."
+            ),
         )
     return GoTo(location=f"/sign-in/iam?{urlencode({'account': account})}")
 
 
 def choose_root(visit: Visit) -> Answer:
     if "@" not in visit.asked("email"):
-        raise ValidationError("Enter the e-mail address of the account's root user.")
+        raise FieldError("email", say("Enter the e-mail address of the account's root user."))
     return show_root(visit)
 
 
@@ -71,10 +75,11 @@ def sign_in(visit: Visit) -> Answer:
     try:
         session = visit.identity.sign_in(account, user_name, visit.secret("password"))
     except SignInFailed as error:
-        hint = ""
+        message = error.args[0]
         if "@" in user_name or user_name.lower() == ROOT:
-            hint = " The root user cannot sign in on this page: choose “Sign in using root user e-mail”."
-        return _again(show_iam, visit, f"{error}{hint}")
+            hint = say("The root user cannot sign in on this page: choose “Sign in using root user e-mail”.")
+            message = say("{message} {hint}", message=message, hint=hint)
+        return _again(show_iam, visit, message)
     return _past_the_password(visit, session, Remembered(account=account, user_name=user_name))
 
 
@@ -86,7 +91,7 @@ def sign_in_root(visit: Visit) -> Answer:
     try:
         session = visit.identity.sign_in_root(visit.asked("email"), visit.secret("password"))
     except SignInFailed as error:
-        return _again(show_root, visit, str(error))
+        return _again(show_root, visit, error.args[0])
     return _past_the_password(visit, session)
 
 
@@ -127,7 +132,8 @@ def enter_code(visit: Visit) -> Answer:
 def resync_and_sign_in(visit: Visit) -> Answer:
     """Two consecutive codes resync the device and sign in at once (S3), where that was offered."""
     if not _resync_is_offered(visit):
-        raise PageError(409, "Not offered yet", "Resync is offered here once several codes were refused.")
+        message = say("Resync is offered here once several codes were refused.")
+        raise PageError(409, say("Not offered yet"), message)
     device, code_1, code_2 = visit.asked("device") or None, visit.asked("code_1"), visit.asked("code_2")
     return _present(
         visit,
@@ -159,6 +165,7 @@ def show_troubleshooting(visit: Visit) -> Answer:
     context = {
         **_mfa_context(codes, None),
         "root": visit.awaiting_mfa.user_name == ROOT,
+        "alternative_factors": visit.identity.profile.alternative_factors,
         "failures_before_resync": visit.identity.profile.failures_before_resync,
     }
     return Show(template="mfa_troubleshoot.html", context=context)
@@ -167,13 +174,14 @@ def show_troubleshooting(visit: Visit) -> Answer:
 def resync_before_sign_in(visit: Visit) -> Answer:
     session = visit.awaiting_mfa
     if session.user_name != ROOT:
-        raise PageError(403, "Not allowed", "Only the root user can resync a device before signing in.")
+        message = say("Only the root user can resync a device before signing in.")
+        raise PageError(403, say("Not allowed"), message)
     try:
         visit.identity.resync_before_sign_in(
             session.id, visit.asked("device") or None, visit.asked("code_1"), visit.asked("code_2")
         )
     except MfaRefused as error:
-        return _again(show_troubleshooting, visit, str(error))
+        return _again(show_troubleshooting, visit, error.args[0])
     return GoTo(location="/sign-in/mfa?done=resynced-before-sign-in")
 
 
@@ -183,7 +191,7 @@ def _present(visit: Visit, show: Callable[[Visit], Answer], complete: Callable[[
     try:
         return GoTo(location="/home", session=complete(session.id))
     except MfaRefused as error:
-        return _again(show, replace(visit, session=visit.identity.session(session.id)), str(error))
+        return _again(show, replace(visit, session=visit.identity.session(session.id)), error.args[0])
 
 
 def _again(show: Callable[[Visit], Answer], visit: Visit, alert: str) -> Answer:

@@ -13,10 +13,11 @@ from urllib.parse import quote, unquote
 
 from harness.service.identity import Identity
 from harness.service.model import AwaitingMfa, Caller, SignedIn, SignInSession
+from harness.service.words import say
 
 
 class PageError(Exception):
-    """A visit that leads to no page; the visitor is told ``message`` under ``heading``."""
+    """A visit that leads to no page; the visitor is told ``message`` under ``heading``, both in English."""
 
     def __init__(self, status: int, heading: str, message: str) -> None:
         super().__init__(message)
@@ -30,8 +31,17 @@ class NotSignedInError(PageError):
 
     def __init__(self) -> None:
         super().__init__(
-            403, "You are not signed in", "Your session has ended, or never began. Sign in first."
+            403, say("You are not signed in"), say("Your session has ended, or never began. Sign in first.")
         )
+
+
+class FieldError(Exception):
+    """A field of a form that cannot be as it was filled in; the form is shown again and says so."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +65,14 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One request for a page: who comes, and what they ask or fill in."""
+    """One request for a page: who comes, in which language, and what they ask or fill in.
+
+    ``address`` is the path and query asked for.
+    """
 
     identity: Identity
+    language: str
+    address: str
     session: SignInSession | None
     remembered: Remembered | None
     path_params: Mapping[str, str]
@@ -94,21 +109,28 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """Answer with a page."""
+    """Answer with a page.
+
+    ``alert`` says what is wrong, in English, and ``fault`` in which field. ``address`` is where the page is
+    found again, unless at the address that was asked for.
+    """
 
     template: str
     context: Mapping[str, Any] = field(default_factory=dict, repr=False)
     alert: str | None = None
+    fault: str | None = None
     status: int = 200
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoTo:
-    """Answer with another page's address; ``session`` and ``remember`` change what the browser keeps."""
+    """Answer with another page's address; the rest changes what the browser keeps."""
 
     location: str
     session: SignInSession | Literal["end"] | None = None
     remember: Remembered | None = None
+    language: str | None = None
 
 
 Answer = Show | GoTo
@@ -116,8 +138,12 @@ Answer = Show | GoTo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page at ``path``. One without ``show`` takes forms only; a refused form shows the page again."""
+    """A page at ``path``. One without ``show`` takes forms only; a refused form shows the page again.
+
+    ``beyond_mfa``: closed to a root user who is overdue to assign an MFA device.
+    """
 
     path: str
     show: Callable[[Visit], Answer] | None = None
     submit: Callable[[Visit], Answer] | None = None
+    beyond_mfa: bool = False

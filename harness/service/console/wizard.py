@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Literal
 from urllib.parse import urlencode
 
 import segno
 
 from harness.service.console.devices import Subject
-from harness.service.console.visit import Answer, GoTo, Page, Show, Visit
-from harness.service.errors import ValidationError
+from harness.service.console.visit import Answer, FieldError, GoTo, Page, Show, Visit
 from harness.service.model import VirtualMfaDevice
+from harness.service.words import say
 
 Kind = Literal["security-key", "authenticator-app", "hardware-token"]
 
 KINDS: list[tuple[Kind, str, str]] = [
-    ("security-key", "Passkey or security key", "Touch a FIDO key; it cannot be phished and needs no clock."),
-    ("authenticator-app", "Authenticator app", "Enter a code that an app on your phone makes."),
-    ("hardware-token", "Hardware TOTP token", "Enter a code that a token with a serial number shows."),
+    (
+        "security-key",
+        say("Passkey or security key"),
+        say("Touch a FIDO key, or use your finger, face or PIN; it cannot be phished and needs no clock."),
+    ),
+    ("authenticator-app", say("Authenticator app"), say("Enter a code that an app on your phone makes.")),
+    (
+        "hardware-token",
+        say("Hardware TOTP token"),
+        say("Enter a code that a token with a serial number shows."),
+    ),
 ]
+_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)  # IAM API: virtualMFADeviceName
 
 
 def show_choice(visit: Visit) -> Answer:
@@ -29,14 +39,19 @@ def show_choice(visit: Visit) -> Answer:
 
 
 def choose(visit: Visit) -> Answer:
-    name = visit.asked("name")
+    name, limit = visit.asked("name"), visit.identity.profile.device_name_length
+    if len(name) > limit or not _NAME.fullmatch(name):
+        message = say(
+            "A device name has 1 to {limit} letters, digits and +=,.@_- without spaces.", limit=limit
+        )
+        raise FieldError("name", message)
     match visit.asked("type"):
         case "security-key" | "hardware-token" as kind:
             return GoTo(location=f"{Subject.of(visit).address}/assign-mfa/{kind}?{urlencode({'name': name})}")
         case "authenticator-app":
             return _new_app(visit, name)
         case _:
-            raise ValidationError("Choose a type of device.")
+            raise FieldError(f"type-{KINDS[0][0]}", say("Choose a type of device."))
 
 
 # An authenticator app. Its secret is shown in the answer that creates the device, and nowhere else.
@@ -59,7 +74,9 @@ def _show_app(visit: Visit, serial_number: str, name: str, device: VirtualMfaDev
         picture = segno.make(visit.identity.provisioning_uri(device), micro=False)
         context["qr_code"] = picture.png_data_uri(scale=4, border=4)
         context["secret"] = base64.b32encode(device.totp.secret).decode("ascii").rstrip("=")
-    return Show(template="assign_app.html", context=context)
+    where = f"{Subject.of(visit).address}/assign-mfa/authenticator-app"
+    address = f"{where}?{urlencode({'serial_number': serial_number, 'name': name})}"
+    return Show(template="assign_app.html", context=context, address=address)
 
 
 def show_app(visit: Visit) -> Answer:

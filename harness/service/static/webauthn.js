@@ -45,13 +45,7 @@ const answerToJson = (credential) => {
   });
 };
 
-const reasons = {
-  InvalidStateError: "This security key is already assigned to this user.",
-  NotAllowedError: "The security key was not touched in time, or it was cancelled. Try again.",
-  NotSupportedError: "This security key cannot do what the service asks for.",
-  SecurityError: "This address may not use security keys. Open the console at localhost or over HTTPS.",
-};
-
+const reasons = JSON.parse(document.getElementById("ceremony-reasons").textContent);
 const button = document.querySelector("[data-ceremony]");
 const kind = button.dataset.ceremony;
 const refused = document.getElementById("ceremony-refused");
@@ -66,7 +60,7 @@ button.form.addEventListener("submit", async (event) => {
     button.form.elements.response.value = answerToJson(await ceremonies[kind](options));
     button.form.submit();
   } catch (error) {
-    refused.textContent = reasons[error.name] || `The security key could not be used (${error.name}).`;
+    refused.textContent = reasons[error.name] || `${reasons.other} (${error.name})`;
     refused.hidden = false;
     button.disabled = false;
   }

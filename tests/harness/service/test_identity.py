@@ -14,7 +14,8 @@ import pytest
 from emulator.clock import ManualClock
 from harness.service.errors import AwsError, EntityAlreadyExists, LimitExceeded
 from harness.service.identity import Identity
-from harness.service.sign_in import MfaRefused, SessionEnded
+from harness.service.sessions import SessionEnded
+from harness.service.sign_in import MfaRefused
 from harness.service.store import AccountStore, MemoryStore, SqliteStore
 
 SERIAL = "GAHT12345678"

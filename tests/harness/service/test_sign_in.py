@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from harness.service.model import AwaitingMfa, RefusalCount, SignedIn, User
 from harness.service.profile import ServiceProfile
-from harness.service.sign_in import MfaRefused, SessionEnded, SignInFailed
+from harness.service.sessions import SessionEnded
+from harness.service.sign_in import MfaRefused, SignInFailed
 
 SERIAL = "GAHT12345678"
 

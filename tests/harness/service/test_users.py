@@ -17,7 +17,7 @@ from harness.service.errors import (
     ValidationError,
 )
 from harness.service.profile import ServiceProfile
-from harness.service.sign_in import SessionEnded
+from harness.service.sessions import SessionEnded
 
 
 def test_a_user_is_made_with_a_path_and_an_id_of_its_own(office: Any) -> None:

@@ -18,7 +18,9 @@ from starlette.routing import Route
 
 from harness.page import Page as ShownPage
 from harness.platform import Browser
-from harness.service.console.shell import MAX_FIELDS, MAX_FORM_BYTES, Shell, templates
+from harness.service.console.form import MAX_FIELDS, MAX_FORM_BYTES
+from harness.service.console.rendering import templates
+from harness.service.console.shell import Shell
 from harness.service.console.visit import Answer, Page, Show, Visit
 
 PASSWORD = "Correct-horse-1"
@@ -178,7 +180,8 @@ def test_what_is_typed_in_is_shown_as_text(browser: Browser) -> None:
 
 
 def test_a_notice_is_never_taken_from_the_address(http: httpx.Client) -> None:
-    assert "boo" not in http.get("/sign-in?done=boo").text
+    answer = http.get("/sign-in?done=boo")
+    assert ShownPage.parse(str(answer.url), answer.status_code, answer.text).notices == ()
 
 
 def _explode(visit: Visit) -> Answer:
@@ -190,7 +193,9 @@ def _get(page: Page, identity: Any, url: str) -> httpx.Response:
     shell = Shell(
         page,
         identity=identity,
-        environment=jinja2.Environment(loader=jinja2.DictLoader({"page": "hello"}), autoescape=True),
+        templates=lambda language: jinja2.Environment(
+            loader=jinja2.DictLoader({"page": "hello"}), autoescape=True
+        ),
         csrf_key=b"k" * 32,
         random_bytes=lambda size: b"r" * size,
     )
@@ -217,7 +222,7 @@ def test_a_failure_of_ours_is_a_plain_page_and_a_line_in_the_log(
 
 def test_a_name_left_out_of_a_template_is_an_error() -> None:
     with pytest.raises(jinja2.UndefinedError):
-        templates().from_string("{{ nothing }}").render()
+        templates("en").from_string("{{ nothing }}").render()
 
 
 FORMS = [

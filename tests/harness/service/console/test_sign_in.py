@@ -11,7 +11,7 @@ import pytest
 from harness.devices.emulated import EmulatedKey
 from harness.devices.emulated_token import EmulatedToken
 from harness.platform import Browser
-from harness.service.sign_in import SessionEnded
+from harness.service.sessions import SessionEnded
 
 PASSWORD = "Correct-horse-1"
 REFUSED = "Your authentication information is incorrect. Please try again."
