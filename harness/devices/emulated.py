@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 
 from fido2.ctap import STATUS
+from fido2.ctap2.base import Ctap2
+from fido2.ctap2.pin import ClientPin
 from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
@@ -67,6 +69,7 @@ class EmulatedKey(Key):
         self._wire = _Wire(self.security_key, self.clock)
         self._raw = self._wire.connect()
         self._opened: CtapHidDevice | None = None
+        self._pin: str | None = None
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -106,6 +109,14 @@ class EmulatedKey(Key):
     def verify(self, accepted: bool = True) -> None:
         self.security_key.verify(self.clock(), accepted)
         self._wire.deliver()
+
+    def pin(self) -> str | None:
+        return self._pin
+
+    def set_pin(self, pin: str) -> None:
+        """Set its first PIN, which its owner knows from then on."""
+        ClientPin(Ctap2(self)).set_pin(pin)
+        self._pin = pin
 
     def leave_alone(self, alone: bool = True) -> None:
         key = self.security_key

@@ -24,6 +24,9 @@ from harness.devices.udp import UdpPlug
 
 TOKEN_KINDS = {"emulated": EmulatedToken}
 
+OWNERS_PIN = "2468 keyrig"
+"""What the owner of an emulated key that cannot be without a PIN has set."""
+
 FORMS = "emulated:PROFILE[+FAULT…], hid, hid:PATH or udp:HOST:PORT"
 
 
@@ -54,7 +57,12 @@ class EmulatedSource:
         return "+".join([f"emulated:{self.profile}", *self.faults])
 
     def new(self, *, clock: ManualClock, seed: str) -> EmulatedKey:
-        return EmulatedKey(self.profile, clock=clock, seed=seed, faults=self.faults)
+        """A key, on which its owner has set a PIN if it does nothing without one."""
+        key = EmulatedKey(self.profile, clock=clock, seed=seed, faults=self.faults)
+        profile = key.security_key.profile
+        if profile.always_uv and profile.client_pin and not Ctap2(key).info.options.get("uv"):
+            key.set_pin(OWNERS_PIN.ljust(profile.min_pin_length, "."))
+        return key
 
     @cached_property
     def capabilities(self) -> frozenset[str]:
