@@ -1,7 +1,8 @@
 """Tests of this folder run in a guest: here all of them are sent there, and its reports are played back.
 
 A test is written as for a machine with ``/dev/uhid`` and root. Files that ask for the same memory by
-``GUEST_MEMORY_MB`` share one boot, which may take what their ``GUEST_TIMEOUT`` (seconds) come to.
+``GUEST_MEMORY_MB`` share one boot, which may take what their ``GUEST_TIMEOUT`` (seconds) come to. What a file
+needs of the network its function ``before_boot`` puts into the folder shared with the guest.
 ``KEYRIG_GUEST_CACHE`` names the folder that keeps the kernel; unless set it is in the user's cache folder.
 """
 
@@ -92,6 +93,9 @@ class OnHost:
             f"{shlex.join([sys.executable, '-m', 'pytest', *options, *(one.nodeid for one in ours)])}\n"
         )
         share = config._tmp_path_factory.mktemp("guest")  # type: ignore[attr-defined]
+        for prepare in {one.path: _asked(one, "before_boot", None) for one in ours}.values():
+            if prepare is not None:
+                prepare(share)
         try:
             done = guest.Guest.build(cache_folder()).run(job, share, timeout=timeout, memory_mb=memory_mb)
             self.endings[memory_mb] = f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -128,11 +132,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("KEYRIG_GUEST_CACHE") or Path(user_cache, "keyrig", "guest"))
 
 
-def _asked(item: pytest.Item, name: str, default: int) -> int:
-    """What an item's file asks for by a constant."""
+def _asked(item: pytest.Item, name: str, default: Any) -> Any:
+    """What an item's file asks for by that name."""
     module: Any = item.getparent(pytest.Module)
-    value: int = getattr(module.obj, name, default)
-    return value
+    return getattr(module.obj, name, default)
 
 
 def _read(path: Path) -> Iterator[pytest.TestReport]:
@@ -149,6 +152,12 @@ def _a_guest_or_what_it_needs(request: pytest.FixtureRequest) -> None:
 
 
 # What follows is for tests, in the guest.
+
+
+@pytest.fixture(scope="session")
+def share() -> Path:
+    """The folder shared with the host."""
+    return Path(os.environ[REPORTS]).parent
 
 
 @pytest.fixture(scope="session")
