@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.faults import assertion, ctaphid, info, registration
+from emulator.faults import assertion, ctaphid, info, registration, u2f
 from emulator.faults.fault import Fault, Layer, broken_key
 
 __all__ = ["FAULTS", "Fault", "Layer", "broken_key", "faults_named"]
 
-FAULTS: tuple[Fault, ...] = (*ctaphid.FAULTS, *info.FAULTS, *registration.FAULTS, *assertion.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *ctaphid.FAULTS,
+    *info.FAULTS,
+    *registration.FAULTS,
+    *assertion.FAULTS,
+    *u2f.FAULTS,
+)
 """Every fault there is, by the part of the specification that it breaks."""
 
 

@@ -1,0 +1,308 @@
+"""Faults of U2F, also called CTAP1 (U2F Raw Message Formats v1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from emulator.faults.fault import Fault, Layer
+from emulator.faults.wiring import ChangedCommands
+from emulator.fido.apdu import CommandApdu
+from emulator.fido.gesture import Command, Given
+from emulator.fido.status import ApduError, StatusWord
+from emulator.fido.u2f import Control, Instruction
+from emulator.security_key import Commands
+
+RELYING_PARTY = "the relying party, when it verifies the message"
+PLATFORM = "the client, when it reads the answer"
+
+Change = Callable[[bytes], bytes]
+
+_OK = StatusWord.NO_ERROR.to_bytes(2, "big")
+
+
+def _fault(
+    name: str,
+    sentence: str,
+    commands: Callable[[Commands], Commands],
+    *,
+    caught_by: str = RELYING_PARTY,
+    layer: Layer = Layer.MEANING,
+) -> Fault:
+    return Fault(
+        name=f"u2f-{name}",
+        layer=layer,
+        sentence=sentence,
+        caught_by=caught_by,
+        commands=lambda commands_, _: commands(commands_),
+    )
+
+
+def _parsed(apdu: bytes) -> CommandApdu | None:
+    try:
+        return CommandApdu.parse(apdu)
+    except ApduError:
+        return None
+
+
+def _is(apdu: bytes, instruction: Instruction, control: Control | None = None) -> bool:
+    command = _parsed(apdu)
+    if command is None or command.ins != instruction:
+        return False
+    return control is None or command.p1 == control
+
+
+def _answers(instruction: Instruction, change: Change) -> Callable[[Commands], Commands]:
+    """Successful answers' data, changed."""
+
+    def answer(apdu: bytes, answer: bytes) -> bytes:
+        return change(answer[:-2]) + _OK if _is(apdu, instruction) and answer[-2:] == _OK else answer
+
+    return lambda commands: ChangedCommands(commands, apdu_answer=answer)
+
+
+def _status(
+    wanted: Callable[[bytes], bool], found: StatusWord | None, told: StatusWord
+) -> Callable[[Commands], Commands]:
+    """A refusal, or with ``None`` any, told as another."""
+
+    def answer(apdu: bytes, answer: bytes) -> bytes:
+        refused = answer[-2:] != _OK if found is None else answer[-2:] == found.to_bytes(2, "big")
+        return told.to_bytes(2, "big") if refused and wanted(apdu) else answer
+
+    return lambda commands: ChangedCommands(commands, apdu_answer=answer)
+
+
+def _flipped(place: int, bits: int = 0xFF) -> Change:
+    def change(data: bytes) -> bytes:
+        at = place % len(data)
+        return data[:at] + bytes((data[at] ^ bits,)) + data[at + 1 :]
+
+    return change
+
+
+class _Untouched:
+    """Signs though nobody touched it."""
+
+    def __init__(self, inner: Commands, instruction: Instruction) -> None:
+        self._inner, self._instruction = inner, instruction
+
+    def msg(self, apdu: bytes, now: float) -> Command:
+        command = self._inner.msg(apdu, now)
+        if not _is(apdu, self._instruction):
+            return (yield from command)
+        try:
+            next(command)
+            while True:
+                command.send(Given(now=now))
+        except StopIteration as ended:
+            answer: bytes = ended.value
+            return answer
+
+    def cbor(self, message: bytes, now: float) -> Command:
+        return self._inner.cbor(message, now)
+
+    def power_cycle(self, now: float) -> None:
+        self._inner.power_cycle(now)
+
+
+def _other_application(commands: Commands) -> Commands:
+    """A key handle is good for every application: it is read as the one it was made for."""
+    made_for = b""
+
+    def apdu(apdu: bytes) -> bytes:
+        nonlocal made_for
+        command = _parsed(apdu)
+        if command is not None and command.ins == Instruction.REGISTER:
+            made_for = command.data[32:64]
+        if command is not None and command.ins == Instruction.AUTHENTICATE and made_for:
+            return apdu.replace(command.data[32:64], made_for, 1)
+        return apdu
+
+    return ChangedCommands(commands, apdu=apdu)
+
+
+def _handle_half_read(commands: Commands) -> Commands:
+    handles: list[bytes] = []
+
+    def answer(apdu: bytes, answer: bytes) -> bytes:
+        if _is(apdu, Instruction.REGISTER) and answer[-2:] == _OK:
+            handles.append(answer[67 : 67 + answer[66]])
+        return answer
+
+    def apdu(apdu: bytes) -> bytes:
+        command = _parsed(apdu)
+        if command is None or command.ins != Instruction.AUTHENTICATE:
+            return apdu
+        given = command.data[65:]
+        whole = next((one for one in handles if one[:8] == given[:8] and len(one) == len(given)), given)
+        return apdu.replace(given, whole, 1)
+
+    return ChangedCommands(commands, apdu=apdu, apdu_answer=answer)
+
+
+def _repeats(commands: Commands) -> Commands:
+    first: dict[bytes, bytes] = {}
+
+    def answer(apdu: bytes, answer: bytes) -> bytes:
+        if not _is(apdu, Instruction.REGISTER) or answer[-2:] != _OK:
+            return answer
+        return first.setdefault(sha256(apdu[:4]).digest(), answer)
+
+    return ChangedCommands(commands, apdu_answer=answer)
+
+
+def _count_stuck(data: bytes) -> bytes:
+    return data[:1] + bytes(4) + data[5:]
+
+
+def _any(_: bytes) -> bool:
+    return True
+
+
+def _register(apdu: bytes) -> bool:
+    return _is(apdu, Instruction.REGISTER)
+
+
+def _check(apdu: bytes) -> bool:
+    return _is(apdu, Instruction.AUTHENTICATE, Control.CHECK_ONLY)
+
+
+def _authenticate(apdu: bytes) -> bool:
+    return _is(apdu, Instruction.AUTHENTICATE)
+
+
+def _unknown(apdu: bytes) -> bool:
+    command = _parsed(apdu)
+    return command is not None and command.ins not in {*Instruction}
+
+
+def _other_class(apdu: bytes) -> bool:
+    return bool(apdu[:1] != b"\x00")
+
+
+_UNSATISFIED = StatusWord.CONDITIONS_NOT_SATISFIED
+_OTHER = StatusWord.UNKNOWN_ERROR
+
+FAULTS = (
+    _fault(
+        "version-wrong",
+        "names a version that does not exist",
+        _answers(Instruction.VERSION, lambda _: b"U2F_V3"),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "version-with-more",
+        "says more than its version",
+        _answers(Instruction.VERSION, lambda data: data + b"\x00"),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "reserved-byte",
+        "begins a registration with another byte than 5",
+        _answers(Instruction.REGISTER, _flipped(0)),
+    ),
+    _fault(
+        "point-compressed",
+        "gives a public key that is no uncompressed point",
+        _answers(Instruction.REGISTER, _flipped(1)),
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "registration-bad",
+        "attests with a signature that does not hold",
+        _answers(Instruction.REGISTER, _flipped(-1)),
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "certificate-bad",
+        "sends a certificate that cannot be read",
+        _answers(Instruction.REGISTER, lambda data: data[: 67 + data[66]] + b"\x31" + data[68 + data[66] :]),
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "handle-empty",
+        "gives key handles of no bytes",
+        _answers(Instruction.REGISTER, lambda data: data[:66] + b"\x00" + data[67:]),
+    ),
+    _fault("repeats-itself", "gives the same key handle again and again", _repeats),
+    _fault(
+        "registers-untouched",
+        "registers though nobody touched it",
+        lambda commands: _Untouched(commands, Instruction.REGISTER),
+        caught_by="the user, whose key is used behind their back",
+    ),
+    _fault(
+        "signs-untouched",
+        "signs though nobody touched it",
+        lambda commands: _Untouched(commands, Instruction.AUTHENTICATE),
+        caught_by="the user, whose key is used behind their back",
+    ),
+    _fault(
+        "presence-not-told",
+        "signs without saying that it was touched",
+        _answers(Instruction.AUTHENTICATE, _flipped(0, 0x01)),
+    ),
+    _fault(
+        "signature-bad",
+        "signs what does not verify",
+        _answers(Instruction.AUTHENTICATE, _flipped(-1)),
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "count-stuck",
+        "counts no signature",
+        _answers(Instruction.AUTHENTICATE, _count_stuck),
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault("any-application", "uses a key handle for any application", _other_application),
+    _fault("handle-half-read", "tells key handles apart by their beginnings alone", _handle_half_read),
+    _fault(
+        "check-says-wrong-data",
+        "says of its own key handle that it is nobody's",
+        _status(_check, _UNSATISFIED, StatusWord.WRONG_DATA),
+        caught_by="the user, whose key is not asked",
+    ),
+    _fault(
+        "check-says-yes",
+        "says of anybody's key handle that it is its own",
+        _status(_check, StatusWord.WRONG_DATA, _UNSATISFIED),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "strangers-unnamed",
+        "does not say that a key handle is nobody's",
+        _status(_authenticate, StatusWord.WRONG_DATA, _OTHER),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "touch-unnamed",
+        "does not say that it waits for a touch",
+        _status(_any, _UNSATISFIED, _OTHER),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "length-unnamed",
+        "does not say that a request has a wrong length",
+        _status(_any, StatusWord.WRONG_LENGTH, _OTHER),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "instruction-unnamed",
+        "does not say that it does not know an instruction",
+        _status(_unknown, None, _OTHER),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "class-unnamed",
+        "does not say that it does not know a class",
+        _status(_other_class, None, _OTHER),
+        caught_by=PLATFORM,
+    ),
+    _fault(
+        "waits-for-registration",
+        "refuses to register whoever touches it",
+        _status(_register, None, _OTHER),
+        caught_by=PLATFORM,
+    ),
+)
