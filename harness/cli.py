@@ -28,9 +28,13 @@ class _Commands(click.Group):
     """Our commands, and the emulator's own, which are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "emulate", "metadata", "serve"])
+        return sorted([*super().list_commands(ctx), "drift", "emulate", "metadata", "serve"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "drift":
+            from harness.drift_lab import drift
+
+            return drift
         if cmd_name == "emulate":
             from emulator.emulate import emulate
 
