@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
-from fido2.ctap import CtapError
-from fido2.ctap2 import ClientPin, Ctap2
+from fido2.ctap2 import Ctap2
+from webauthn.authentication.verify_authentication_response import verify_authentication_response
+from webauthn.helpers import bytes_to_base64url
+from webauthn.helpers.exceptions import InvalidAuthenticationResponse
 
 from emulator.fido.credential import Credential
 from emulator.sqlite_store import SIGN_COUNTS_AHEAD, SqliteStore, StoreError, _encode, key_path
@@ -220,6 +221,54 @@ def test_copy_of_a_closed_store_is_a_clone(opened: Opener, made: Path, tmp_path:
     assert original.next_sign_count() == copy.next_sign_count() == 2
 
 
+def an_assertion(key: EmulatedKey, credential_id: bytes) -> dict[str, Any]:
+    """As a browser would send it on."""
+    client_data = b'{"type": "webauthn.get", "challenge": "AAAA", "origin": "https://example.com"}'
+    allow_list = [{"type": "public-key", "id": credential_id}]
+    assertion = Ctap2(key).get_assertion("example.com", sha256(client_data).digest(), allow_list)
+    response = {
+        "clientDataJSON": client_data,
+        "authenticatorData": assertion.auth_data,
+        "signature": assertion.signature,
+    }
+    name = bytes_to_base64url(credential_id)
+    encoded = {member: bytes_to_base64url(value) for member, value in response.items()}
+    return {"id": name, "rawId": name, "type": "public-key", "response": encoded}
+
+
+def test_a_clone_in_use_beside_its_original_is_seen_by_the_relying_party_s_count(
+    opened: Opener, tmp_path: Path
+) -> None:
+    """WebAuthn Level 3 §7.2 step 22, by py_webauthn; both keys sign, and both signatures are good."""
+    store = opened()
+    made = Ctap2(EmulatedKey(store=store)).make_credential(
+        b"c" * 32, {"id": "example.com"}, {"id": b"alice"}, [{"type": "public-key", "alg": -7}]
+    )
+    registered = made.auth_data.credential_data
+    assert registered is not None
+    store.close()
+    clone = tmp_path / "clone.db"
+    shutil.copy(tmp_path / "keys.db", clone)
+    shutil.copy(key_path(tmp_path / "keys.db"), key_path(clone))
+    keys = [EmulatedKey(store=opened(path)) for path in (tmp_path / "keys.db", clone)]
+
+    def sign_in(key: EmulatedKey, last_seen: int) -> int:
+        return verify_authentication_response(
+            credential=an_assertion(key, registered.credential_id),
+            expected_challenge=bytes(3),
+            expected_rp_id="example.com",
+            expected_origin="https://example.com",
+            credential_public_key=cbor2.dumps(dict(registered.public_key)),
+            credential_current_sign_count=last_seen,
+        ).new_sign_count
+
+    first = sign_in(keys[0], 0)
+    second = sign_in(keys[0], first)
+    with pytest.raises(InvalidAuthenticationResponse, match="sign count"):
+        sign_in(keys[1], second)
+    assert sign_in(keys[0], second) == second + 1
+
+
 def test_sign_counts_go_on_after_a_close_and_skip_ahead_after_a_kill(opened: Opener, made: Path) -> None:
     store = opened(made)
     assert [store.next_sign_count() for _ in range(100)] == list(range(2, 102))
@@ -264,82 +313,3 @@ def test_making_a_store_may_be_cut_short_anywhere(opened: Opener, tmp_path: Path
     fill(store)
     store.close()
     assert opened().master_secret == SECRETS[0]
-
-
-def use_until_killed(path: Path, pipe: int) -> None:
-    """Make a credential and sign with it, again and again; say what was answered."""
-    store = SqliteStore(path, serial_number="1", random_bytes=os.urandom)
-    ctap = Ctap2(EmulatedKey("ctap21", store=store))
-    while True:
-        user = {"id": store.credential_count.to_bytes(4, "big")}
-        algorithms = [{"type": "public-key", "alg": -7}]
-        made = ctap.make_credential(b"c" * 32, {"id": "example.com"}, user, algorithms, options={"rk": True})
-        assert made.auth_data.credential_data is not None
-        os.write(pipe, b"C" + made.auth_data.credential_data.credential_id)
-        assertion = ctap.get_assertion("example.com", b"c" * 32)
-        os.write(pipe, b"S" + assertion.auth_data.counter.to_bytes(32, "big"))
-
-
-def guess_until_killed(path: Path, pipe: int) -> None:
-    """Try wrong PINs; say so before and after each."""
-    key = EmulatedKey("ctap21", store=SqliteStore(path, serial_number="1", random_bytes=os.urandom))
-    for guess in range(8):
-        os.write(pipe, b"B" + bytes(32))
-        with suppress(CtapError):
-            ClientPin(Ctap2(key)).get_pin_token(f"{guess:06}")
-        os.write(pipe, b"A" + bytes(32))
-        key.power_cycle()
-    time.sleep(60)
-
-
-def killed_after(delay: float, use: Callable[[Path, int], None], path: Path) -> list[tuple[bytes, bytes]]:
-    """What ``use`` said in a process of its own, killed ``delay`` seconds after its first word."""
-    out, into = os.pipe()
-    if (pid := os.fork()) == 0:
-        try:
-            use(path, into)
-        finally:
-            os._exit(1)
-    os.close(into)
-    with open(out, "rb") as pipe:
-        said = pipe.read(33)
-        time.sleep(delay)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        said += pipe.read()
-    return [(said[at : at + 1], said[at + 1 : at + 33]) for at in range(0, len(said), 33)]
-
-
-def test_killed_at_any_instant_it_loses_no_credential_and_repeats_no_sign_count(
-    opened: Opener, tmp_path: Path
-) -> None:
-    credentials: set[bytes] = set()
-    last_count = 0
-    for number in range(20):
-        said = killed_after(number * 0.002, use_until_killed, tmp_path / "keys.db")
-        counts = [int.from_bytes(value, "big") for kind, value in said if kind == b"S"]
-        assert counts == sorted(set(counts))
-        assert not counts or counts[0] > last_count
-        last_count = max([last_count, *counts])
-        credentials |= {value for kind, value in said if kind == b"C"}
-        store = opened()
-        assert {c for c in credentials if store.credential(c) is None} == set()
-        assert store.sign_count >= last_count
-        if store.credential_count > 15:  # of 25
-            store.restore(replace(store.snapshot(), credentials=()))
-            credentials.clear()
-        store.close()
-    assert last_count >= 20
-
-
-def test_killed_at_any_instant_it_gives_no_pin_retry_back(opened: Opener, tmp_path: Path) -> None:
-    store = opened()
-    ClientPin(Ctap2(EmulatedKey("ctap21", store=store))).set_pin("123456")
-    fresh = store.snapshot()
-    store.close()
-    for number in range(12):
-        kinds = [kind for kind, _ in killed_after(number * 0.003, guess_until_killed, tmp_path / "keys.db")]
-        store = opened()
-        assert 8 - kinds.count(b"B") <= store.user_verification.pin_retries <= 8 - kinds.count(b"A")
-        store.restore(fresh)
-        store.close()
