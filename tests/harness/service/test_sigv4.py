@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import example, given
@@ -293,3 +294,73 @@ def test_secrets_stay_out_of_reprs() -> None:
     parsed = sigv4.Authorization.parse(header.decode())
     assert "the-session-token" not in repr(request) + repr(verify(request))
     assert parsed.signature not in repr(request) + repr(parsed)
+
+
+# Presigned URLs.
+
+
+def presign(*, method: str = "GET", service: str = "sts", token: str | None = None) -> HttpRequest:
+    """A URL signed by botocore, as it would be fetched."""
+    url = "http://localhost:8000/?Action=GetCallerIdentity&Version=2011-06-15"
+    request = AWSRequest(method=method, url=url)
+    SigV4QueryAuth(Credentials(KEY_ID, SECRET, token), service, "us-east-1", expires=60).add_auth(request)
+    headers = ((b"host", b"localhost:8000"), (b"user-agent", b"any"))
+    query = urlsplit(request.url).query.encode()
+    return HttpRequest(method=method, path=b"/", query=query, headers=headers, body=b"")
+
+
+def queried(request: HttpRequest, old: str, new: str) -> HttpRequest:
+    query = re.sub(old.encode(), new.encode(), request.query)
+    assert query != request.query
+    return dataclasses.replace(request, query=query)
+
+
+@pytest.mark.parametrize("token", [None, "session+token/="])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_botocore_presigns_verifies(method: str, token: str | None) -> None:
+    signer = verify(presign(method=method, token=token))
+    assert (signer.access_key_id, signer.session_token, signer.service) == (KEY_ID, token, "sts")
+
+
+def test_a_presigned_request_lives_a_quarter_of_an_hour_whatever_its_expiry_says() -> None:
+    request, now = presign(), datetime.now(UTC).timestamp()
+    assert verify(request, now=now + 800).access_key_id == KEY_ID
+    with pytest.raises(SignatureDoesNotMatch, match="Signature expired"):
+        verify(request, now=now + 902)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "text"),
+    [
+        ("GetCallerIdentity", "GetSessionToken", SignatureDoesNotMatch, "signature we calculated"),
+        ("Expires=60", "Expires=61", SignatureDoesNotMatch, "signature we calculated"),
+        ("AKIAIO", "AKIAXX", InvalidClientTokenId, "security token"),
+        ("%2Fsts%2F", "%2Fs3%2F", SignatureDoesNotMatch, "correct service"),
+        ("us-east-1", "everywhere", SignatureDoesNotMatch, "valid region"),
+        ("X-Amz-Date=", "X-Amz-Day=", IncompleteSignature, "must include 'X-Amz-Date'"),
+        ("X-Amz-Signature=[0-9a-f]+", "", IncompleteSignature, "must include 'X-Amz-Signature'"),
+        ("Signature=[0-9a-f]+", "Signature=zz", IncompleteSignature, "64 lower-case hexadecimal"),
+        ("AWS4-HMAC-SHA256", "AWS4-X", IncompleteSignature, "Unsupported AWS 'algorithm'"),
+        ("SignedHeaders=host", "SignedHeaders=x", SignatureDoesNotMatch, "'Host' or ':authority'"),
+        ("(X-Amz-Date=[^&]+)", r"\1&\1", IncompleteSignature, "twice"),
+    ],
+)
+def test_a_presigned_request_that_was_changed_is_refused(
+    old: str, new: str, error: type[AwsError], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        verify(queried(presign(), old, new))
+
+
+def test_a_request_signed_in_both_places_is_refused() -> None:
+    request, (header,) = presign(), sign().values("authorization")
+    both = dataclasses.replace(request, headers=(*request.headers, (b"authorization", header)))
+    with pytest.raises(IncompleteSignature, match="not in both"):
+        verify(both)
+
+
+@given(query=st.lists(st.tuples(st.sampled_from(sigv4._IN_QUERY), st.text(max_size=30))))
+def test_any_query_is_refused_with_an_aws_error(query: list[tuple[str, str]]) -> None:
+    request = dataclasses.replace(presign(), query=urlencode(query).encode())
+    with pytest.raises(AwsError):
+        verify(request)
