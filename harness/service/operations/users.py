@@ -150,9 +150,16 @@ def _list_signing_certificates(
 
 
 def _list_service_specific_credentials(
-    identity: Identity, caller: Caller, *, user_name: str | None = None, service_name: str | None = None
+    identity: Identity,
+    caller: Caller,
+    *,
+    user_name: str | None = None,
+    service_name: str | None = None,
+    marker: str | None = None,
+    max_items: int = PAGE,
 ) -> Answer:
-    return {"ServiceSpecificCredentials": identity.list_service_specific_credentials(caller, user_name)}
+    credentials = identity.list_service_specific_credentials(caller, user_name)
+    return names_page("ServiceSpecificCredentials", credentials, marker, max_items)
 
 
 def _get_access_key_last_used(identity: Identity, caller: Caller, *, access_key_id: str) -> Answer:
