@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness.service.authorization import policy_context
+from harness.service.authorization import decide, policy_context
 from harness.service.errors import AccessDenied, ExpiredToken, InvalidClientTokenId
+from harness.service.events import SENDER, Sender
 from harness.service.model import Caller, User
+from harness.service.policy import Verdict
 
 ALICE = User(account_id="123456789012", name="alice", user_id="AIDA1", created_at=0.0)
 NOW = 1_767_225_600.0
@@ -92,3 +94,30 @@ def test_whether_a_user_exists_is_not_told_to_one_who_may_not_ask(office: Any) -
     for name in ("bob", "nobody"):
         with pytest.raises(AccessDenied, match=f"user/{name} because no identity-based policy"):
             office.identity.get_user(alice, name)
+
+
+def test_where_a_request_comes_from_is_in_its_context() -> None:
+    sender = Sender(source_ip_address="192.0.2.7", user_agent="any", login_to="https://localhost/")
+    token = SENDER.set(sender)
+    try:
+        context = policy_context(Caller(user=ALICE, via="access-key"), NOW)
+    finally:
+        SENDER.reset(token)
+    assert (context["aws:SourceIp"], context["aws:UserAgent"]) == ("192.0.2.7", "any")
+    assert context["aws:SecureTransport"] == "true"
+
+
+def test_a_session_policy_only_takes_away(office: Any) -> None:
+    reads, lists = office.policy("iam:Get*", "iam:ListUsers"), office.policy("iam:List*")
+    caller = Caller(user=ALICE, via="access-key", policies=(reads,), session_policies=(lists,))
+    verdicts = {
+        action: decide(caller, action, "*", {})
+        for action in ("iam:GetUser", "iam:ListUsers", "iam:ListRoles")
+    }
+    assert verdicts == {
+        "iam:GetUser": Verdict.IMPLICIT_DENY,
+        "iam:ListUsers": Verdict.ALLOWED,
+        "iam:ListRoles": Verdict.IMPLICIT_DENY,
+    }
+    denying = replace(caller, session_policies=(lists, office.policy("iam:ListUsers", effect="Deny")))
+    assert decide(denying, "iam:ListUsers", "*", {}) is Verdict.EXPLICIT_DENY

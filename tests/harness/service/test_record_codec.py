@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.service.model import Challenge, FidoSecurityKey, SignedIn, User
+from harness.service.grants import CredentialReport, Group, ManagedPolicy, Role, RoleCredentials
+from harness.service.model import AccessKey, Account, Challenge, FidoSecurityKey, SignedIn, User
 from harness.service.record_codec import decode, encode
 
+KINDS = [
+    *(AccessKey, Account, Challenge, CredentialReport, FidoSecurityKey, Group, ManagedPolicy, Role),
+    *(RoleCredentials, SignedIn, User),
+]
 
-@given(st.builds(User) | st.builds(FidoSecurityKey) | st.builds(SignedIn) | st.builds(Challenge))
+
+@given(st.sampled_from(KINDS).flatmap(st.builds))
 def test_a_record_comes_back_equal(record: object) -> None:
     assert repr(decode(type(record), encode(record))) == repr(record)
     assert encode(decode(type(record), encode(record))) == encode(record)
