@@ -1,4 +1,8 @@
-"""What a ceremony costs beyond its cryptography, CBOR in and out; the floor is ``cryptography`` alone."""
+"""What a ceremony costs beyond its cryptography, CBOR in and out; the floor is ``cryptography`` alone.
+
+Contenders: soft-webauthn, which has no CTAP (it takes and gives Python objects, and attests to nothing), and
+Chromium's virtual authenticator, asked for by a page on localhost through the DevTools protocol.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,10 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -42,6 +49,33 @@ CREATION = b"\x01" + cbor.encode(
     }
 )
 
+SOFT_CREATION = {
+    "publicKey": {
+        "rp": {"id": "example.com", "name": "Example"},
+        "user": {"id": b"alice", "name": "alice", "displayName": "Alice"},
+        "challenge": bytes(32),
+        "pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+        "attestation": "none",
+    }
+}
+CREATE_IN_A_PAGE = """
+navigator.credentials.create({publicKey: {
+    rp: {id: "localhost", name: "Example"},
+    user: {id: new Uint8Array([1]), name: "alice", displayName: "Alice"},
+    challenge: new Uint8Array(32),
+    pubKeyCredParams: [{type: "public-key", alg: -7}],
+    attestation: "direct",
+}}).then(made => { globalThis.made = made; return made.id; })
+"""
+GET_IN_A_PAGE = """
+navigator.credentials.get({publicKey: {
+    rpId: "localhost",
+    challenge: new Uint8Array(32),
+    allowCredentials: [{type: "public-key", id: made.rawId}],
+    userVerification: "discouraged",
+}}).then(got => got.response.signature.byteLength)
+"""
+
 Send = Callable[[bytes], bytes]
 
 
@@ -57,10 +91,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Credential
     store.close()
 
 
-@pytest.fixture
-def authenticator(store: CredentialStore) -> Authenticator:
+@pytest.fixture(params=["packed-self"])
+def authenticator(request: pytest.FixtureRequest, store: CredentialStore) -> Authenticator:
     """Without a certificate to sign with, as the floor has none either."""
-    profile = replace(Profile.load("ctap21"), attestation="packed-self", discoverable_credentials=100_000)
+    profile = replace(Profile.load("ctap21"), attestation=request.param, discoverable_credentials=100_000)
     stream = random.Random(0).randbytes  # noqa: S311  # to be reproducible
     return Authenticator(profile, store=store, random_bytes=stream, now=NOW)
 
@@ -77,6 +111,12 @@ def send(authenticator: Authenticator) -> Send:
         raise AssertionError("it waits for a second touch")
 
     return send
+
+
+@pytest.fixture
+def soft_webauthn(require: Callable[[object, str], None]) -> Any:
+    require(find_spec("soft_webauthn"), "soft-webauthn, of the extra 'test'")
+    return import_module("soft_webauthn").SoftWebauthnDevice()
 
 
 @pytest.fixture
@@ -103,7 +143,24 @@ def test_make_credential(benchmark: BenchmarkFixture, send: Send) -> None:
     assert benchmark(send, CREATION)[0] == 0
 
 
-@pytest.mark.benchmark(group="getAssertion, ES256")
+@pytest.mark.benchmark(group="makeCredential, ES256")
+@pytest.mark.parametrize("authenticator", ["none"], indirect=True)
+def test_make_credential_attesting_to_nothing(benchmark: BenchmarkFixture, send: Send) -> None:
+    assert benchmark(send, CREATION)[0] == 0
+
+
+@pytest.mark.benchmark(group="makeCredential, ES256")
+def test_soft_webauthn_creates(benchmark: BenchmarkFixture, soft_webauthn: Any) -> None:
+    assert benchmark(soft_webauthn.create, SOFT_CREATION, "https://example.com")["rawId"]
+
+
+@pytest.mark.benchmark(group="makeCredential, ES256")
+def test_chromium_creates(benchmark: BenchmarkFixture, chromium: Any) -> None:
+    created = benchmark.pedantic(chromium.run, (CREATE_IN_A_PAGE,), rounds=30, warmup_rounds=2)
+    assert created
+
+
+@pytest.mark.benchmark(group="getAssertion, ES256, key to load")
 def test_floor_load_sign(benchmark: BenchmarkFixture) -> None:
     key = ec.generate_private_key(CURVE)
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -116,22 +173,41 @@ def test_floor_load_sign(benchmark: BenchmarkFixture) -> None:
     assert benchmark(ceremony)
 
 
-@pytest.mark.benchmark(group="getAssertion, ES256")
+@pytest.mark.benchmark(group="getAssertion, ES256, key to load")
+def test_get_assertion_with_a_key_to_load(
+    benchmark: BenchmarkFixture, authenticator: Authenticator, send: Send, assertion: bytes
+) -> None:
+    session = authenticator._state.session
+
+    def ceremony() -> bytes:
+        session.load_key.cache_clear()
+        session.unwrap.cache_clear()
+        return send(assertion)
+
+    assert benchmark(ceremony)[0] == 0
+
+
+@pytest.mark.benchmark(group="getAssertion, ES256, key at hand")
+def test_floor_sign(benchmark: BenchmarkFixture) -> None:
+    assert benchmark(ec.generate_private_key(CURVE).sign, SIGNED, ECDSA)
+
+
+@pytest.mark.benchmark(group="getAssertion, ES256, key at hand")
 def test_get_assertion_with_a_key_at_hand(benchmark: BenchmarkFixture, send: Send, assertion: bytes) -> None:
     assert benchmark(send, assertion)[0] == 0
 
 
-@pytest.mark.benchmark(group="getAssertion, ES256")
-def test_get_assertion_with_a_key_to_load(
-    benchmark: BenchmarkFixture, authenticator: Authenticator, send: Send, assertion: bytes
-) -> None:
-    load_key = authenticator._state.session.load_key
+@pytest.mark.benchmark(group="getAssertion, ES256, key at hand")
+def test_soft_webauthn_gets(benchmark: BenchmarkFixture, soft_webauthn: Any) -> None:
+    soft_webauthn.create(SOFT_CREATION, "https://example.com")
+    options = {"publicKey": {"rpId": "example.com", "challenge": bytes(32)}}
+    assert benchmark(soft_webauthn.get, options, "https://example.com")["response"]["signature"]
 
-    def ceremony() -> bytes:
-        load_key.cache_clear()
-        return send(assertion)
 
-    assert benchmark(ceremony)[0] == 0
+@pytest.mark.benchmark(group="getAssertion, ES256, key at hand")
+def test_chromium_gets(benchmark: BenchmarkFixture, chromium: Any) -> None:
+    assert chromium.run(CREATE_IN_A_PAGE)
+    assert benchmark.pedantic(chromium.run, (GET_IN_A_PAGE,), rounds=30, warmup_rounds=2)
 
 
 def fill(store: MemoryStore, count: int, rp_ids: int) -> None:
@@ -170,11 +246,19 @@ def test_get_assertion_of_one_listed(
     assert benchmark(send, b"\x02" + cbor.encode({1: "example.com", 2: bytes(32), 3: [descriptor]}))[0] == 0
 
 
+IN_A_FILE = ["in a file", "in a file, not waiting for the disk"]
+
+
 @pytest.mark.benchmark(group="getAssertion of a passkey, by where it is kept")
-@pytest.mark.parametrize(
-    "store", ["in memory", "in a file", "in a file, not waiting for the disk"], indirect=True
-)
+@pytest.mark.parametrize("store", ["in memory", *IN_A_FILE], indirect=True)
 def test_get_assertion_by_store(benchmark: BenchmarkFixture, send: Send) -> None:
-    """One write reserves many sign counts; what waiting costs is what fsync costs on this disk."""
+    """One write reserves many sign counts."""
     assert send(b"\x01" + cbor.encode(cbor.decode(CREATION[1:]) | {7: {"rk": True}}))[0] == 0
     assert benchmark(send, b"\x02" + cbor.encode({1: "example.com", 2: bytes(32)}))[0] == 0
+
+
+@pytest.mark.benchmark(group="one transaction of a store in a file; what fsync costs is the difference")
+@pytest.mark.parametrize("store", IN_A_FILE, indirect=True)
+def test_a_transaction(benchmark: BenchmarkFixture, store: CredentialStore) -> None:
+    benchmark(store.set_persistent_token, bytes(32))
+    assert store.persistent_token == bytes(32)
