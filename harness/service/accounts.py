@@ -135,7 +135,7 @@ class Accounts:
         check_alias(self._profile, alias)
         authorize(self._environment, caller, "iam:CreateAccountAlias", "*")
         with self._environment.store.transaction() as transaction:
-            if any(account.alias == alias for account in transaction.list(Account)):
+            if transaction.find(Account, f"alias {alias}") is not None:
                 raise EntityAlreadyExists(self._profile.say("alias_exists", alias=alias))
             transaction.put(replace(self._account(transaction, caller.account_id), alias=alias))
 

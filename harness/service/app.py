@@ -6,11 +6,13 @@ import asyncio
 import errno
 import ipaddress
 import socket
+import string
 import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import uvicorn
 from starlette.applications import Starlette
@@ -42,11 +44,11 @@ def build_app(identity: Identity, *, signature_clock: Clock | None = None) -> St
     ``signature_clock`` judges request signatures; by default the machine's.
     """
     routes = [ApiRoute(identity, signature_clock=signature_clock), *console_routes(identity)]
-    return Starlette(routes=routes, middleware=[Middleware(_NotingSenders)])
+    return Starlette(routes=routes, middleware=[Middleware(_Porch)])
 
 
-class _NotingSenders:
-    """Has the trail know where each request came from."""
+class _Porch:
+    """What every request passes: the trail is told where it came from, and odd bytes are percent-encoded."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -62,6 +64,8 @@ class _NotingSenders:
                     login_to=f"{scope['scheme']}://{host}{scope['path'][:_LONGEST_HEADER]}",
                 )
             )
+            # RFC 3986 §2: an address is ASCII; what reads it later expects that.
+            scope["query_string"] = quote(scope["query_string"], safe=string.printable).encode()
         await self._app(scope, receive, send)
 
 

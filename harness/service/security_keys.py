@@ -108,7 +108,7 @@ class SecurityKeys:
             refuse_another_device(self._profile, transaction, user)
             refuse_taken_name(self._profile, transaction, user.account_id, device_name)
             # WebAuthn §7.1 step 26: no credential ID twice, whoever's.
-            if any(other.credential_id == key.credential_id for other in transaction.list(FidoSecurityKey)):
+            if transaction.find(FidoSecurityKey, f"credential {key.credential_id.hex()}") is not None:
                 raise InvalidInput(self._profile.say("security_key_refused"))
             transaction.put(key)
         return key

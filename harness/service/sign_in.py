@@ -77,13 +77,8 @@ class SignIn:
         """
 
         def wanted(transaction: Transaction) -> User | None:
-            account = next(
-                (
-                    account
-                    for account in transaction.list(Account)
-                    if account_id_or_alias in (account.id, account.alias)
-                ),
-                None,
+            account = transaction.get(Account, account_id_or_alias) or transaction.find(
+                Account, f"alias {account_id_or_alias}"
             )
             if account is None:
                 return None
@@ -96,10 +91,8 @@ class SignIn:
         """Sign an account's root user in, by the account's e-mail address."""
 
         def wanted(transaction: Transaction) -> User | None:
-            for account in transaction.list(Account):
-                if account.root_email.lower() == email.lower():
-                    return transaction.get(User, user_key(account.id, ROOT))
-            return None
+            account = transaction.find(Account, f"email {email.lower()}")
+            return None if account is None else transaction.get(User, user_key(account.id, ROOT))
 
         return self._sign_in(wanted, password)
 
