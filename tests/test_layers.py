@@ -129,6 +129,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.sts",
         "harness.service.users",
     ],
+    ["harness.service.account_details"],
     ["harness.service.identity"],
     # The two doors of the service.
     ["harness.service.operations.answers"],

@@ -9,6 +9,7 @@ import argon2
 
 from emulator.clock import Clock
 from harness.service.access_keys import AccessKeys
+from harness.service.account_details import Details
 from harness.service.accounts import Accounts
 from harness.service.attachments import Attachments
 from harness.service.audit import Audit
@@ -180,6 +181,9 @@ class Identity:
         self.list_policy_versions = managed.list_policy_versions
         self.set_default_policy_version = managed.set_default_policy_version
         self.delete_policy_version = managed.delete_policy_version
+
+        details = Details(environment)
+        self.get_account_authorization_details = details.get_account_authorization_details
 
         simulation = Simulation(environment)
         self.simulate_custom_policy = simulation.simulate_custom_policy

@@ -23,6 +23,8 @@ from harness.service.permissions import AWS_POLICIES, aws_managed_policies
 from harness.service.policy import Policy
 from harness.service.store import Transaction
 
+Scope = Literal["All", "AWS", "Local"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyInUse:
@@ -30,6 +32,19 @@ class PolicyInUse:
 
     policy: ManagedPolicy
     attachments: int
+
+
+def policies_in_use(transaction: Transaction, account_id: str, scope: Scope = "All") -> list[PolicyInUse]:
+    """The customer's policies by name, then AWS's, and how much each is used in the account."""
+    own = transaction.list(ManagedPolicy, account_id=account_id)
+    listed = [
+        *(sorted(own, key=lambda policy: policy.name.lower()) if scope != "AWS" else ()),
+        *(_aws_policies() if scope != "Local" else ()),
+    ]
+    return [
+        PolicyInUse(policy=policy, attachments=len(_holders(transaction, account_id, policy.arn)))
+        for policy in listed
+    ]
 
 
 class ManagedPolicies:
@@ -80,30 +95,22 @@ class ManagedPolicies:
         """GetPolicy."""
         with self._environment.store.transaction() as transaction:
             policy = self._find(transaction, caller, arn, "iam:GetPolicy")
-            return PolicyInUse(policy=policy, attachments=len(self._holders(transaction, caller, arn)))
+            return PolicyInUse(policy=policy, attachments=len(_holders(transaction, caller.account_id, arn)))
 
     def list_policies(
-        self, caller: Caller, scope: Literal["All", "AWS", "Local"] = "All", only_attached: bool = False
+        self, caller: Caller, scope: Scope = "All", only_attached: bool = False
     ) -> list[PolicyInUse]:
         """ListPolicies: the customer's by name, then AWS's."""
         authorize(self._environment, caller, "iam:ListPolicies", self._arn(caller, ""))
         with self._environment.store.transaction() as transaction:
-            own = transaction.list(ManagedPolicy, account_id=caller.account_id)
-            listed = [
-                *(sorted(own, key=lambda policy: policy.name.lower()) if scope != "AWS" else ()),
-                *(_aws_policies() if scope != "Local" else ()),
-            ]
-            found = [
-                PolicyInUse(policy=policy, attachments=len(self._holders(transaction, caller, policy.arn)))
-                for policy in listed
-            ]
+            found = policies_in_use(transaction, caller.account_id, scope)
             return [policy for policy in found if policy.attachments or not only_attached]
 
     def delete_policy(self, caller: Caller, arn: str) -> None:
         """DeletePolicy; DeleteConflict while it is attached, or has versions besides the default."""
         with self._environment.store.transaction() as transaction:
             policy = self._own(transaction, caller, arn, "iam:DeletePolicy")
-            if self._holders(transaction, caller, arn):
+            if _holders(transaction, caller.account_id, arn):
                 raise DeleteConflict(self._profile.say("policy_attached"))
             if len(policy.versions) > 1:
                 raise DeleteConflict(self._profile.say("policy_has_versions"))
@@ -113,7 +120,7 @@ class ManagedPolicies:
         """ListEntitiesForPolicy: groups, users and roles."""
         with self._environment.store.transaction() as transaction:
             self._find(transaction, caller, arn, "iam:ListEntitiesForPolicy")
-            return self._holders(transaction, caller, arn)
+            return _holders(transaction, caller.account_id, arn)
 
     # Versions.
 
@@ -200,17 +207,18 @@ class ManagedPolicies:
             self._profile.say("policy_version_not_found", arn=policy.arn, version_id=version_id)
         )
 
-    def _holders(self, transaction: Transaction, caller: Caller, arn: str) -> list[PolicyHolder]:
-        kinds: tuple[type[PolicyHolder], ...] = (Group, User, Role)
-        return [
-            holder
-            for kind in kinds
-            for holder in transaction.list(kind, account_id=caller.account_id)
-            if arn in holder.attached
-        ]
-
     def _arn(self, caller: Caller, name: str) -> str:
         return f"arn:aws:iam::{caller.account_id}:policy/{name}"
+
+
+def _holders(transaction: Transaction, account_id: str, arn: str) -> list[PolicyHolder]:
+    kinds: tuple[type[PolicyHolder], ...] = (Group, User, Role)
+    return [
+        holder
+        for kind in kinds
+        for holder in transaction.list(kind, account_id=account_id)
+        if arn in holder.attached
+    ]
 
 
 def _aws_policies() -> Iterator[ManagedPolicy]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from harness.service.operations import (
     account,
+    details,
     groups,
     managed_policies,
     mfa,
@@ -33,6 +34,7 @@ OPERATIONS: Mapping[str, Mapping[str, Operation]] = {
         **managed_policies.IAM,
         **simulation.IAM,
         **account.IAM,
+        **details.IAM,
         **mfa.IAM,
     },
     "sts": sts.STS,

@@ -112,11 +112,13 @@ def version_answer(policy: ManagedPolicy, version: PolicyVersion, *, with_docume
     }
 
 
+def attached_answer(policy_arn: str) -> Answer:
+    return {"PolicyName": policy_arn.rpartition("/")[2], "PolicyArn": policy_arn}
+
+
 def attached_page(arns: Iterable[str], path_prefix: str, marker: str | None, max_items: int) -> Answer:
     listed = [
-        (arn, {"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn})
-        for arn in arns
-        if f"/{arn.partition('/')[2]}".startswith(path_prefix)
+        (arn, attached_answer(arn)) for arn in arns if f"/{arn.partition('/')[2]}".startswith(path_prefix)
     ]
     return page("AttachedPolicies", listed, marker, max_items)
 

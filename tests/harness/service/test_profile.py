@@ -16,7 +16,15 @@ from harness.service.profile import ProfileError, ServiceProfile, profile_names
 SERVICE = Path(harness.service.__file__).parent
 # The files that play AWS; what they know of it in numbers must come from the profile.
 VERBS = [
-    *("access_keys", "accounts", "attachments", "authorization", "credential_report", "device_limits"),
+    *(
+        "access_keys",
+        "account_details",
+        "accounts",
+        "attachments",
+        "authorization",
+        "credential_report",
+        "device_limits",
+    ),
     *("directory", "groups", "identity", "inline_policies", "login_profiles", "managed_policies"),
     *("mfa_codes", "mfa_devices", "password_policy", "passwords", "permissions", "refusals"),
     *("role_sessions", "roles", "security_keys", "sign_in", "simulation", "sts", "users"),

@@ -72,3 +72,26 @@ def test_the_summary_counts_what_there_is_beside_what_there_may_be(firm: Any, do
     counted = {name: summary[name] for name in ("Users", "Groups", "Roles", "Policies")}
     assert counted == {"Users": 1, "Groups": 1, "Roles": 1, "Policies": 1}
     assert (summary["GroupsQuota"], summary["AttachedPoliciesPerUserQuota"]) == (300, 10)
+
+
+def test_the_details_tell_of_everyones_permissions_at_once(firm: Any, document: Any) -> None:
+    iam, allowed = firm.iam, document({"Action": "iam:ListUsers"})
+    firm.user("alice", {"Action": "iam:ListUsers"})
+    iam.create_group(GroupName="ops")
+    iam.add_user_to_group(GroupName="ops", UserName="alice")
+    iam.put_group_policy(GroupName="ops", PolicyName="own", PolicyDocument=allowed)
+    firm.role("deploy", {"Principal": "*"}, Tags=[{"Key": "team", "Value": "red"}])
+    local = iam.create_policy(PolicyName="look", PolicyDocument=allowed)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="deploy", PolicyArn=local)
+    found = iam.get_account_authorization_details()
+    admin, alice = found["UserDetailList"]
+    assert admin["AttachedManagedPolicies"][0]["PolicyName"] == "AdministratorAccess"
+    assert (alice["GroupList"], alice["UserPolicyList"][0]["PolicyName"]) == (["ops"], "own")
+    assert found["GroupDetailList"][0]["GroupPolicyList"][0]["PolicyDocument"]["Statement"]
+    (role,) = found["RoleDetailList"]
+    assert (role["Tags"][0]["Value"], role["AttachedManagedPolicies"][0]["PolicyArn"]) == ("red", local)
+    assert [policy["PolicyName"] for policy in found["Policies"]] == ["look", "AdministratorAccess"]
+    assert found["Policies"][0]["PolicyVersionList"][0]["Document"]["Statement"]
+    only = iam.get_account_authorization_details(Filter=["Group", "LocalManagedPolicy"])
+    counts = [len(only[name]) for name in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")]
+    assert counts == [0, 1, 0, 1]
