@@ -2,51 +2,50 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pytest
 
 # What else a command needs of ours it imports itself: pytest wants to be the first to import it.
 from harness.misuse import Misuse
+from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest, version
 
-SCENARIOS = Path(__file__).parent / "scenarios"
-
-
-def version() -> str:
-    """keyrig's version; of a checkout that is not installed, ``unknown``."""
-    try:
-        return importlib.metadata.version("keyrig")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+LAZY = ("conform", "drift", "emulate", "faults", "metadata", "serve")
+"""Commands that have a module of their own, imported when they are asked for."""
 
 
 class _Commands(click.Group):
-    """Our commands, and the emulator's own, which are imported when they are asked for."""
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "drift", "emulate", "metadata", "serve"])
+        return sorted([*super().list_commands(ctx), *LAZY])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "drift":
-            from harness.drift_lab import drift
+        match cmd_name:
+            case "conform":
+                from harness.conform import conform
 
-            return drift
-        if cmd_name == "emulate":
-            from emulator.emulate import emulate
+                return conform
+            case "drift":
+                from harness.drift_lab import drift
 
-            return emulate
-        if cmd_name == "metadata":
-            from emulator.publish import metadata
+                return drift
+            case "emulate":
+                from emulator.emulate import emulate
 
-            return metadata
-        if cmd_name == "serve":
-            from harness.serve import serve
+                return emulate
+            case "faults":
+                from emulator.faults.catalogue import faults
 
-            return serve
+                return faults
+            case "metadata":
+                from emulator.publish import metadata
+
+                return metadata
+            case "serve":
+                from harness.serve import serve
+
+                return serve
         return super().get_command(ctx, cmd_name)
 
 
@@ -56,17 +55,8 @@ def main() -> None:
     """A rig for testing multi-factor sign-in: keys and tokens against an AWS-style relying party."""
 
 
-class _PytestCommand(click.Command):
-    """A command whose arguments after ``--`` are pytest's, kept as they are in ``ctx.obj``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        end = args.index("--") if "--" in args else len(args)
-        ctx.obj = args[end + 1 :]
-        return super().parse_args(ctx, args[:end])
-
-
 @main.command(
-    cls=_PytestCommand, options_metavar="[OPTIONS]", epilog="What follows -- goes to pytest as it is."
+    cls=PytestCommand, options_metavar="[OPTIONS]", epilog="What follows -- goes to pytest as it is."
 )
 @click.argument("files", nargs=-1, metavar="[FILE...] [-- PYTEST_ARGS...]")
 @click.option("-k", "expression", metavar="EXPR", help="Only scenarios whose names match, as in pytest.")
@@ -76,6 +66,9 @@ class _PytestCommand(click.Command):
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios instead of running them.")
 @click.option("--junit-xml", type=click.Path(dir_okay=False), help="Write a JUnit report there.")
 @click.option("--key", metavar="KIND:NAME", help="The key that scenarios use: emulated:u2f-only, hid …")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="NAME", help="Break it, if emulated; see keyrig faults."
+)
 @click.option("--pin-env", metavar="NAME", help="Where its PIN is in the environment, if not KEYRIG_PIN.")
 @click.option(
     "--destructive",
@@ -96,6 +89,7 @@ def run(
     only_list: bool,
     junit_xml: str | None,
     key: str | None,
+    faults: Sequence[str],
     pin_env: str | None,
     destructive: bool,
     token: str | None,
@@ -110,37 +104,17 @@ def run(
             raise Misuse(f"no such file: {file} (packaged scenarios are chosen with -k)")
     options = {
         "--junit-xml": junit_xml,
-        "--keyrig-key": key,
+        "--keyrig-key": broken(key, faults) if faults else key,
         "--keyrig-pin-env": pin_env,
-        "--keyrig-destructive": _confirmed(key) if key and destructive else None,
+        "--keyrig-destructive": confirmed(key) if key and destructive else None,
         "--keyrig-token": token,
         "--keyrig-seed": seed,
     }
-    args = [f"{name}={value}" for name, value in options.items() if value is not None]
+    args = given(options)
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + ["--collect-only"] * only_list
-    sys.exit(run_pytest([*(files or packaged()), "--tb=short", *args, *pytest_args]))
-
-
-def _confirmed(name: str) -> str | None:
-    """Which key may be changed for good, as its owner types it; None if keys are only made for the run."""
-    from harness.devices.find import HardwareSource, find_key
-    from harness.devices.key import DeviceError
-
-    try:
-        source = find_key(name)
-    except DeviceError as error:
-        raise Misuse(str(error)) from None
-    if not isinstance(source, HardwareSource):
-        return None
-    click.echo(f"Scenarios may reset {source.title}, and what is on it will be lost.", err=True)
-    try:
-        typed: str = click.prompt(f"Type {source.identity} if that is the one you mean", err=True)
-    except click.Abort:
-        typed = ""
-    if typed != source.identity:
-        raise Misuse(f"{source} was not confirmed; nothing was done")
-    return typed
+    tests = files or packaged("scenarios")
+    sys.exit(run_pytest([*tests, "--tb=short", *args, *pytest_args], "harness.report"))
 
 
 @main.command("list")
@@ -165,7 +139,7 @@ def list_command(markdown: bool) -> None:
     for kind in TOKEN_KINDS:
         click.echo(f"  {kind}")
     click.echo("\nscenarios, for -k")
-    sys.exit(run_pytest([*packaged(), "--collect-only"]))
+    sys.exit(run_pytest([*packaged("scenarios"), "--collect-only"], "harness.report"))
 
 
 @main.command()
@@ -218,27 +192,3 @@ def install(dry_run: bool) -> None:
         raise Misuse(str(error)) from None
     click.echo("nothing was done" if dry_run else "done")
     click.echo(f"who is to plug keys in without being root joins the group: usermod -aG {GROUP} NAME")
-
-
-def packaged() -> list[str]:
-    """pytest's arguments for the packaged scenarios: nothing of the user's directory, nothing written."""
-    sys.dont_write_bytecode = True  # pytest would keep what it compiles beside the scenarios
-    return [str(SCENARIOS), f"--config-file={SCENARIOS / 'pytest.ini'}", f"--rootdir={SCENARIOS}"]
-
-
-def plugin_name() -> str:
-    """How pytest is to load :mod:`harness.plugin`: as it would by itself where keyrig is installed."""
-    installed = importlib.metadata.entry_points(group="pytest11", name="keyrig")
-    return "keyrig" if installed else "harness.plugin"
-
-
-def run_pytest(args: Sequence[str]) -> int:
-    """pytest's exit code, with its own for a usage error (4) made ours (2)."""
-    ours = ["-p", plugin_name(), "-p", "harness.report"]
-    ours += ["-p", "no:sugar"]  # pytest-sugar would put its reporter over ours
-    ours += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]  # by this command
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show ✔ shows ?
-    code = int(pytest.main([*ours, *args]))
-    return 2 if code == pytest.ExitCode.USAGE_ERROR else code

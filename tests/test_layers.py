@@ -62,10 +62,9 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator"],
 ]
 HARNESS_FLOORS: list[list[str]] = [
-    ["harness.service.totp_limits"],
+    ["harness.service.totp_limits", "harness.service.totp_state"],
     [
         "harness.devices.key",
-        "harness.devices.token",
         "harness.machine",
         "harness.misuse",
         "harness.page",
@@ -163,7 +162,10 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.person"],
     ["harness.world"],
     ["harness.plugin"],
+    ["harness.runner"],
     ["harness.conformance.trace"],
+    ["harness.conformance.results"],
+    ["harness.conformance.report"],
     ["harness.conformance.probe", "harness.conformance.wire"],
     ["harness.conformance.features", "harness.conformance.pin"],
     ["harness.conformance.ceremony"],
@@ -175,7 +177,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.lab.block"],
     ["harness.lab.answer", "harness.lab.run"],
     ["harness.lab.picture"],
-    ["harness.drift_lab"],
+    ["harness.conform", "harness.drift_lab"],
     ["harness.report", "harness.doctor"],
     ["harness.cli"],
     ["harness.__main__"],
@@ -203,7 +205,11 @@ MEETING_PLACES = {
 }
 
 # The emulator's own commands behind the one command: harness.cli opens these doors and looks no further.
-FRONT_DOORS = {("harness.cli", "emulator.emulate"), ("harness.cli", "emulator.publish")}
+FRONT_DOORS = {
+    ("harness.cli", "emulator.emulate"),
+    ("harness.cli", "emulator.faults.catalogue"),
+    ("harness.cli", "emulator.publish"),
+}
 
 
 def sources(package: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from fido2.cose import CoseKey
 from fido2.hid import CAPABILITY
 
 from harness.conformance.probe import Probe
+from harness.conformance.trace import shown
 
 _TOLD_BY_VALUE = {
     "authnrCfg", "credMgmt", "largeBlobs", "makeCredUvNotRqd", "noMcGaPermissionsWithClientPin",
@@ -47,3 +48,28 @@ def _told(info: Mapping[int, Any]) -> set[str]:
     found |= {f"config-{number}" for number in info.get(0x1F, ())}
     found |= {f"info-0x{number:02X}" for number in info}
     return found
+
+
+_MEMBERS = {
+    0x01: "versions", 0x02: "extensions", 0x03: "aaguid", 0x04: "options", 0x05: "maxMsgSize",
+    0x06: "pinUvAuthProtocols", 0x07: "maxCredentialCountInList", 0x08: "maxCredentialIdLength",
+    0x09: "transports", 0x0A: "algorithms", 0x0B: "maxSerializedLargeBlobArray", 0x0C: "forcePINChange",
+    0x0D: "minPINLength", 0x0E: "firmwareVersion", 0x0F: "maxCredBlobLength",
+    0x10: "maxRPIDsForSetMinPINLength", 0x11: "preferredPlatformUvAttempts", 0x12: "uvModality",
+    0x13: "certifications", 0x14: "remainingDiscoverableCredentials", 0x15: "vendorPrototypeConfigCommands",
+    0x16: "attestationFormats", 0x17: "uvCountSinceLastPinEntry", 0x18: "longTouchForReset",
+    0x19: "encIdentifier", 0x1A: "transportsForReset", 0x1B: "pinComplexityPolicy",
+    0x1C: "pinComplexityPolicyURL", 0x1D: "maxPINLength", 0x1E: "encCredStoreState",
+    0x1F: "authenticatorConfigCommands",
+}  # fmt: skip
+"""CTAP 2.3 §6.4."""
+
+
+def named_info(info: Mapping[int, Any]) -> dict[str, str]:
+    """getInfo's members by name, their values in diagnostic notation; not those that differ each time."""
+    passing = {0x19, 0x1E}
+    return {
+        _MEMBERS.get(number, f"0x{number:02X}"): shown(value)
+        for number, value in info.items()
+        if number not in passing
+    }

@@ -6,13 +6,18 @@ once for every fault that it says it catches, on a key with that fault, and pass
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from harness.conformance.report import Report, now, summary
+from harness.conformance.results import RESULT, Results, identify, result_of, said_of
 from harness.plugin import key_source
+from harness.runner import version
 
 if TYPE_CHECKING:
     from harness.conformance.ceremony import Ceremony
@@ -21,12 +26,22 @@ if TYPE_CHECKING:
     from harness.conformance.trace import Trace
     from harness.conformance.wire import Wire
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What the key under test has, and its getInfo by the members' names."""
+
+    features: frozenset[str]
+    info: Mapping[str, Any]
+
+
 PIN = "conform 1"
 """The PIN that tests give a key that has none."""
 
 TRACE: pytest.StashKey[Trace] = pytest.StashKey()
 FAULT: pytest.StashKey[str] = pytest.StashKey()
-FEATURES: pytest.StashKey[frozenset[str]] = pytest.StashKey()
+FOUND: pytest.StashKey[_Found] = pytest.StashKey()
+RESULTS: pytest.StashKey[Results] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +49,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--keyrig-prove", action="store_true", help="show that each test fails on the broken keys it names"
     )
+    group.addoption("--keyrig-json", metavar="FILE", help="write the conformance results there")
+    group.addoption("--keyrig-html", metavar="FILE", help="write them there as a page")
+    group.addoption("--keyrig-spec", metavar="PREFIX", help="only tests whose identifier begins so")
+    group.addoption("--keyrig-list", action="store_true", help="list the tests instead of running them")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +64,58 @@ def pytest_configure(config: pytest.Config) -> None:
         "slow(seconds): how long it takes with a key that lives in real time",
     ):
         config.addinivalue_line("markers", line)
+    if not hasattr(config, "workerinput"):  # where pytest-xdist runs, not in its workers
+        config.stash[RESULTS] = Results()
+        config.pluginmanager.register(config.stash[RESULTS])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if prefix := config.getoption("keyrig_spec"):
+        kept = [item for item in items if identify(item)[0].startswith(prefix.upper())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    if not session.config.getoption("keyrig_list"):
+        return None
+    for item in session.items:
+        identifier, section = identify(item)
+        print(f"{identifier:<30} {section:<44} {said_of(item)[0]}")
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    report = _report(config)
+    if report is None or config.getoption("keyrig_list"):
+        return
+    terminalreporter.ensure_newline()
+    for line in summary(report):
+        terminalreporter.write_line(line, red=line.startswith("✘"))
+    for option, content in (("keyrig_json", report.to_json), ("keyrig_html", report.to_html)):
+        if path := config.getoption(option):
+            try:
+                Path(path).write_text(content(), "utf-8")
+            except OSError as error:
+                terminalreporter.write_line(f"could not write {path}: {error.strerror}", red=True)
+            else:
+                terminalreporter.write_line(f"written: {path}")
+
+
+def _report(config: pytest.Config) -> Report | None:
+    """What was found so far; None where nothing was run."""
+    results = list(config.stash.get(RESULTS, ()))
+    if not results:
+        return None
+    found = _found(config)
+    return Report(
+        key=str(key_source(config)),
+        version=version(),
+        features=sorted(found.features),
+        info=found.info,
+        results=results,
+        date=now(),
+    )
 
 
 @pytest.fixture
@@ -58,7 +129,7 @@ def probe(request: pytest.FixtureRequest) -> Iterator[Probe]:
     item, config = request.node, request.config
     source = key_source(config)
     needed = [need for mark in item.iter_markers("needs") for need in mark.args]
-    found = _features(config)
+    found = _found(config).features
     if missing := [need for need in needed if need not in found]:
         pytest.skip(f"needs {', '.join(missing)}, which {source} does not have")
     if (mark := item.get_closest_marker("destructive")) and "destructive" not in source.capabilities:
@@ -107,23 +178,26 @@ def pin_auth(probe: Probe) -> PinAuth:
     return PinAuth(probe, probe.info[6][0])
 
 
-def _features(config: pytest.Config) -> frozenset[str]:
-    """What the key has; of one with a fault, what it would have without."""
+def _found(config: pytest.Config) -> _Found:
+    """What the key is; of one with a fault, what it would be without."""
     from emulator.clock import ManualClock
-    from harness.conformance.features import features
+    from harness.conformance.features import features, named_info
     from harness.conformance.probe import Probe
     from harness.conformance.trace import Trace
     from harness.devices.find import find_key
 
-    if FEATURES not in config.stash:
+    if FOUND not in config.stash:
         source = key_source(config)
         name = str(source)
         if name.startswith("emulated:"):
             source = find_key(name.partition("+")[0])
         key = source.new(clock=ManualClock(), seed="")
-        config.stash[FEATURES] = features(Probe(key, Trace())) | source.capabilities
+        probe = Probe(key, Trace())
+        config.stash[FOUND] = _Found(
+            features=features(probe) | source.capabilities, info=named_info(probe.info)
+        )
         key.close()
-    return config.stash[FEATURES]
+    return config.stash[FOUND]
 
 
 # The proof.
@@ -157,17 +231,17 @@ def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestR
             )
         elif outcomes["call"].passed:
             unnoticed.append(f"it passes on a key with {fault}")
-    return [
-        pytest.TestReport(
-            nodeid=item.nodeid,
-            location=item.location,
-            keywords=dict(item.keywords),
-            outcome="failed" if unnoticed else "passed",
-            longrepr="; ".join(unnoticed) or None,
-            when="call",
-            user_properties=[("fault", fault) for fault in faults],
-        )
-    ]
+    report = pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict(item.keywords),
+        outcome="failed" if unnoticed else "passed",
+        longrepr="; ".join(unnoticed) or None,
+        when="call",
+        user_properties=[("fault", fault) for fault in faults],
+    )
+    setattr(report, RESULT, result_of(item, report, None))
+    return [report]
 
 
 def _why(setup: pytest.TestReport) -> str:
@@ -180,7 +254,7 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if call.when == "call":
-        for mark in item.iter_markers("spec"):
-            item.user_properties.append(("spec", " ".join(mark.args)))
+    if call.when == "setup":
+        item.user_properties.append(("spec", " ".join(identify(item))))
+    setattr(report, RESULT, result_of(item, report, item.stash.get(TRACE, None)))
     return report

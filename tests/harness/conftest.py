@@ -35,7 +35,7 @@ def keyrig(tmp_path: Path) -> Run:
 @pytest.fixture
 def plain_pytest(tmp_path: Path) -> Run:
     """``plain_pytest(*args)``: run pytest with the plugin alone, as it is wherever keyrig is installed."""
-    from harness.cli import plugin_name
+    from harness.runner import plugin_name
 
     def plain_pytest(*args: str, cwd: Path = tmp_path, **env: str) -> subprocess.CompletedProcess[str]:
         plugins = ["-p", plugin_name(), "-p", "no:cacheprovider"]

@@ -1,0 +1,128 @@
+"""``keyrig conform``: the conformance suite against any key, and what differs between two."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from harness.misuse import Misuse
+from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest
+
+SUITE = "harness.conformance.suite"
+
+
+class _Conform(click.Group):
+    """``diff`` is a command of its own; all else is for the suite."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] in self.commands:
+            return super().resolve_command(ctx, args)
+        return "run", self.commands["run"], args
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_help = args[:1] in (["-h"], ["--help"])
+        if not args or (args[0] not in self.commands and not asks_help):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Conform, context_settings={"help_option_names": ["-h", "--help"]})
+def conform() -> None:
+    """Test a security key for conformance with CTAP; `keyrig conform run -h` has the options.
+
+    `run` may be left out: keyrig conform --key emulated:ctap23 --html report.html
+    """
+
+
+@conform.command(
+    cls=PytestCommand, options_metavar="[OPTIONS]", epilog="What follows -- goes to pytest as it is."
+)
+@click.option("--key", default="emulated:ctap23", metavar="KIND:NAME", help="The key: emulated:ctap21, hid …")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="NAME", help="Break an emulated key; see keyrig faults."
+)
+@click.option("-k", "expression", metavar="EXPR", help="Only tests whose names match, as in pytest.")
+@click.option(
+    "--spec", "prefix", metavar="PREFIX", help="Only tests whose identifier begins so: CTAPHID, MC-EXCLUDE."
+)
+@click.option("-x", "first_failure", is_flag=True, help="Stop at the first failure.")
+@click.option("-v", "verbose", count=True, help="Say more.")
+@click.option(
+    "-n", "workers", metavar="NUMBER", help="So many tests at a time, with pytest-xdist; of emulated keys."
+)
+@click.option(
+    "--list", "only_list", is_flag=True, help="List the tests: identifier, section, what must hold."
+)
+@click.option("--junit-xml", type=click.Path(dir_okay=False), help="Write a JUnit report there.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the results there.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Write them there as a page to look at.")
+@click.option(
+    "--pin-env", metavar="NAME", help="Where the key's PIN is in the environment, if not KEYRIG_PIN."
+)
+@click.option(
+    "--destructive",
+    is_flag=True,
+    help="Also what changes a key in your hand for good: reset, PIN, stored credentials. You say which.",
+)
+@click.option("--prove", is_flag=True, help="Show instead that each test fails on the broken keys it names.")
+@click.option("--seed", metavar="TEXT", help="Seed of every emulated key.")
+@click.pass_obj
+def run(
+    pytest_args: list[str],
+    key: str,
+    faults: Sequence[str],
+    expression: str | None,
+    prefix: str | None,
+    first_failure: bool,
+    verbose: int,
+    workers: str | None,
+    only_list: bool,
+    junit_xml: str | None,
+    json_file: str | None,
+    html: str | None,
+    pin_env: str | None,
+    destructive: bool,
+    prove: bool,
+    seed: str | None,
+) -> None:
+    """Run the suite against a key. The exit code is 1 when a test failed."""
+    options = {
+        "--junit-xml": junit_xml,
+        "--keyrig-key": broken(key, faults),
+        "--keyrig-pin-env": pin_env,
+        "--keyrig-destructive": confirmed(key) if destructive else None,
+        "--keyrig-seed": seed,
+        "--keyrig-json": json_file,
+        "--keyrig-html": html,
+        "--keyrig-spec": prefix,
+        "--numprocesses": workers,
+    }
+    args = given(options) + ["--keyrig-prove"] * prove + ["--keyrig-list"] * only_list
+    args += ["-k", expression] if expression else []
+    args += ["-x"] * first_failure + ["-v"] * verbose
+    quiet = ["-q", "--no-header", "--tb=no", "--show-capture=no", "-r", ""]
+    sys.exit(run_pytest([*packaged("conformance"), *quiet, *args, *pytest_args], SUITE))
+
+
+@conform.command()
+@click.argument("one", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
+def diff(one: Path, other: Path) -> None:
+    """Show what differs between two keys, from the files that --json wrote.
+
+    The exit code is 1 when anything does.
+    """
+    from harness.conformance.report import ReportError, differences, read
+
+    try:
+        lines = list(differences(read(one), read(other)))
+    except ReportError as error:
+        raise Misuse(str(error)) from None
+    for line in lines:
+        click.echo(line)
+    sys.exit(1 if len(lines) > 2 else 0)
