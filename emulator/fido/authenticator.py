@@ -24,7 +24,7 @@ from emulator.fido.gesture import Command
 from emulator.fido.session import Session
 from emulator.fido.state import AuthenticatorState, Running
 from emulator.fido.status import ApduError, CtapError, CtapStatus, StatusWord
-from emulator.profile import Profile
+from emulator.profile import Profile, ProfileError
 from emulator.store import CredentialStore
 
 
@@ -83,6 +83,11 @@ class Authenticator:
             attestation=Attestation.of_model(profile.aaguid, chained=profile.attestation_chain),
             serial_number=serial_number,
         )
+        if not self._state.algorithms:
+            raise ProfileError(
+                f"{profile.title}: the installed cryptography has none of the algorithms that this profile "
+                f"asks for ({', '.join(profile.algorithms)}); install a newer one, or add ES256 to algorithms"
+            )
         self._commands = _commands_of(profile)
         if store.master_secret is None:
             self._state.initialize()

@@ -1,5 +1,6 @@
 """Canonical encoding judged by python-fido2's own, strict decoding by what it must refuse."""
 
+import struct
 from typing import Any
 
 import fido2.cbor
@@ -48,6 +49,25 @@ def test_whatever_is_encoded_decodes_to_itself(value: Any) -> None:
 @example(b"\xc2" * 5000)
 def test_any_bytes_give_a_value_that_encodes_back_or_invalid_cbor(data: bytes) -> None:
     assert refused_or_canonical(data)
+
+
+@given(st.binary(max_size=60) | MESSAGES.map(fido2.cbor.encode))
+@example(bytes.fromhex("a1f500"))  # True for a key, which Python takes for 1
+@example(bytes.fromhex("a1f9000000"))
+@example(bytes.fromhex("a1810000"))
+def test_what_is_refused_is_not_what_python_fido2_would_encode(data: bytes) -> None:
+    """What python-fido2 reads and writes back to the same bytes, and is nested no deeper, is read alike."""
+    try:
+        ours = cbor.decode(data)
+    except CtapError:
+        ours = CtapError
+    try:
+        theirs = fido2.cbor.decode(data)
+        canonical = fido2.cbor.encode(theirs) == data and cbor.encode(theirs) == data
+    except (ValueError, TypeError, IndexError, KeyError, RecursionError, struct.error):
+        canonical = False  # or a type that no message has, or too deep
+    assert (ours is not CtapError) == canonical
+    assert not canonical or (ours == theirs and repr(ours) == repr(theirs))
 
 
 @given(MESSAGES, st.data())
