@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from typing import Any
 
+import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from harness.service.app import RunningService, ServiceError
 
@@ -69,3 +72,34 @@ def test_two_services_may_run_side_by_side(office: Any) -> None:
         assert {one.base_url, two.base_url} <= set(office.identity.origins)
         for service in (one, two):
             assert httpx.get(service.base_url, follow_redirects=True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, True),
+        ({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, False),
+        ({"StringLike": {"aws:UserAgent": "*Boto3*"}}, True),
+        ({"Bool": {"aws:SecureTransport": "false"}}, True),
+        ({"Bool": {"aws:SecureTransport": "true"}}, False),
+    ],
+)
+def test_policies_may_ask_where_a_request_came_from(
+    office: Any, condition: dict[str, Any], allowed: bool
+) -> None:
+    statement = {"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*", "Condition": condition}
+    office.user("alice", json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    key = office.identity.create_access_key(office.root, "alice")
+    with RunningService(office.identity) as service:
+        iam = boto3.client(
+            "iam",
+            endpoint_url=service.base_url,
+            region_name="us-east-1",
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+        )
+        if allowed:
+            assert iam.list_users()["Users"]
+        else:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                iam.list_users()

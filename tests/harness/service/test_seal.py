@@ -40,3 +40,13 @@ def test_bytes_that_were_never_sealed_do_not_open(data: bytes) -> None:
 
 def test_the_same_data_is_never_sealed_the_same_way_twice() -> None:
     assert len({Seal(KEY).close(b"secret") for _ in range(50)}) == 50
+
+
+def test_a_digest_is_of_the_key_and_of_every_name() -> None:
+    digests = {
+        Seal(key).digest(*names)
+        for key in (KEY, bytes(32))
+        for names in (("a", "b"), ("ab",), ("a", "b", ""))
+    }
+    assert len(digests) == 6
+    assert Seal(KEY).digest("a", "b") == Seal(KEY).digest("a", "b")
