@@ -80,8 +80,8 @@ def drift(
         _write(result, *files)
     except (LabError, TotpServerError) as error:
         raise _Misuse(str(error)) from None
-    console = Console()
-    Console(width=None if console.is_terminal else 110).print(_table(result))
+    click.echo(f"{fleet}; per 1,000 tokens a year, with 95 % intervals\n")
+    Console().print(_table(result))
 
 
 def _answer(
@@ -154,16 +154,11 @@ def _write(result: Answer, json_file: Path | None, picture: Path | None) -> None
 
 def _table(result: Answer) -> Table:
     fleet = result.fleet
-    table = Table(
-        title=f"{fleet}; per 1,000 tokens a year, with 95 % intervals",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
     table.add_column("server")
     for heading in ("refused", "calls", "resyncs", "new\ntokens", "idle\n1 %", "days\n50 %", "codes"):
         table.add_column(heading, justify="right")
-    table.add_column(f"odds of\n{result.tries:,} guesses", justify="right")
+    table.add_column(f"odds in\n{result.tries:,} tries", justify="right")
     for server in result.servers:
         table.add_row(
             server.name,

@@ -19,7 +19,7 @@ from harness.service.totp_servers import TotpServer
 Progress = Callable[[int, int], None]
 """Told how many blocks are done, and of how many."""
 
-_SHARDS_A_WORKER = 8
+_SHARDS_A_WORKER = 32
 _CONNECT_S = 10
 
 
@@ -46,6 +46,7 @@ def run_here(
     if min(workers, len(parts)) == 1:
         return _gather(parts, ((part, job(part)) for part in parts), progress)
     context = multiprocessing.get_context("spawn")  # forks would inherit the threads that show progress
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(min(workers, len(parts)), context, initializer=_ignore_interrupts)
     try:
         futures = {pool.submit(job, part): part for part in parts}
@@ -55,6 +56,10 @@ def run_here(
         raise LabError(
             "a process of the simulation was ended from outside; is there memory enough?"
         ) from None
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()  # nobody waits for what they were reckoning
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

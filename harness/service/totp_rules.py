@@ -1,8 +1,7 @@
 """What the relying party makes of TOTP codes: sign-in, replay, enabling and resync with two codes.
 
 Pure rules: ``(device state, codes, now) -> Outcome``. ``now`` is the service's time in seconds since the
-epoch. The codes are made by pyotp (RFC 6238, T0 = 0), so that a token of our own is judged by another's
-arithmetic.
+epoch.
 
 A step has three marks. *Now* is the step the service's clock stands in. ``learned_drift`` is how many steps
 the token is believed to be ahead of that (negative: behind), so that codes are expected around ``now +
@@ -14,53 +13,23 @@ That is the AWS-style rule. Other servers' rules, defects included, are other :c
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Literal
-
-import pyotp
 
 from harness.service.totp_limits import LatePair as LatePair
 from harness.service.totp_limits import Order
 from harness.service.totp_limits import TotpLimits as TotpLimits
-
-Algorithm = Literal["SHA1", "SHA256", "SHA512"]
-
-_HASHES = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TotpState:
-    """What the service keeps about one TOTP device; ``last_step`` is ``None`` until a code is accepted.
-
-    ``learned_shift`` is the memory of servers that keep seconds, on top of ``learned_drift`` in steps;
-    ``used_steps`` that of servers that remember used codes and no watermark.
-    ``secret`` is at least 14 bytes (112 bits, NIST SP 800-63B-4 §3.1.4.1), ``digits`` 6 to 8, ``period`` 1 to
-    120 s; anything else is a ``ValueError``, so that no later rule can trip over it.
-    """
-
-    secret: bytes = field(repr=False)
-    digits: int = 6
-    period: int = 30
-    algorithm: Algorithm = "SHA1"
-    learned_drift: int = 0
-    last_step: int | None = None
-    learned_shift: float = 0.0
-    used_steps: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.secret) < 14:
-            raise ValueError(f"a TOTP secret must have at least 14 bytes, not {len(self.secret)}")
-        if self.digits not in (6, 7, 8):
-            raise ValueError(f"digits must be 6, 7 or 8, not {self.digits}")
-        if not 1 <= self.period <= 120:
-            raise ValueError(f"period must be 1 to 120 s, not {self.period}")
-        if self.algorithm not in _HASHES:
-            raise ValueError(f"algorithm must be one of {', '.join(_HASHES)}, not {self.algorithm!r}")
+from harness.service.totp_state import Algorithm as Algorithm
+from harness.service.totp_state import TotpState as TotpState
+from harness.service.totp_state import (
+    above_watermark,
+    codes_of,
+    expected_step,
+    matching,
+    step_at,
+    well_formed,
+)
 
 
 class Reason(Enum):
@@ -122,11 +91,11 @@ def verify(state: TotpState, code: str, now: float, limits: TotpLimits) -> Outco
     Accepted within the window around the expected step and, but for servers that differ, above the
     watermark. Any string may be offered.
     """
-    if not _well_formed(code, state):
+    if not well_formed(code, state):
         return Refused(reason=Reason.MALFORMED)
-    expected, reach = _expected(state, now), limits.sign_in_reach(state.period)
-    codes = _codes(state, range(expected + reach.start, expected + reach.stop))
-    matches = sorted(_matching(codes, code), key=_ORDER[limits.order](expected))
+    expected, reach = expected_step(state, now), limits.sign_in_reach(state.period)
+    codes = codes_of(state, range(expected + reach.start, expected + reach.stop))
+    matches = sorted(matching(codes, code), key=_ORDER[limits.order](expected))
     if (step := _fresh(state, code, matches, expected, limits)) is None:
         return _diagnose(state, codes, code, now, limits)
     return Accepted(state=_after_sign_in(state, step, expected, now, limits), step=step)
@@ -136,11 +105,11 @@ def _fresh(state: TotpState, code: str, matches: list[int], expected: int, limit
     """The step that the code proves, found in the server's order and not held to be used already."""
     match limits.replay:
         case "pass-over":
-            matches = [step for step in matches if _above_watermark(state, step)]
+            matches = [step for step in matches if above_watermark(state, step)]
         case "decide":
-            matches = [step for step in matches[:1] if _above_watermark(state, _mark(step, expected, limits))]
+            matches = [step for step in matches[:1] if above_watermark(state, _mark(step, expected, limits))]
         case "codes":
-            matches = [] if _matching(_codes(state, state.used_steps), code) else matches
+            matches = [] if matching(codes_of(state, state.used_steps), code) else matches
         case "none":
             pass
     return matches[0] if matches else None
@@ -162,7 +131,7 @@ def _after_sign_in(state: TotpState, step: int, expected: int, now: float, limit
         return state
     if limits.memory == "seconds":
         return replace(state, learned_drift=0, learned_shift=float(step * state.period - int(now)))
-    return replace(state, learned_drift=step - _step_at(state, now), learned_shift=0.0)
+    return replace(state, learned_drift=step - step_at(state, now), learned_shift=0.0)
 
 
 def _mark(step: int, expected: int, limits: TotpLimits) -> int:
@@ -185,7 +154,7 @@ def resync(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpL
     """Judge two consecutive codes and take the token's clock to be where they say, as the server searches."""
     if limits.resync == "none":
         return Refused(reason=Reason.NO_RESYNC)
-    if not (_well_formed(code_1, state) and _well_formed(code_2, state)):
+    if not (well_formed(code_1, state) and well_formed(code_2, state)):
         return Refused(reason=Reason.MALFORMED)
     match limits.resync:
         case "nearest-pair":
@@ -211,15 +180,15 @@ def _resync_nearest(state: TotpState, code_1: str, code_2: str, now: float, limi
     """
     if code_1 == code_2:
         return Refused(reason=Reason.NOT_CONSECUTIVE)
-    current = _step_at(state, now)
+    current = step_at(state, now)
     reach = limits.resync_reach(state.period)
     # One step further back, for the first code of a pair whose second is the furthest back.
-    codes = _codes(state, range(current + reach.start - 1, current + reach.stop))
-    firsts, seconds = _matching(codes, code_1), _matching(codes, code_2)
+    codes = codes_of(state, range(current + reach.start - 1, current + reach.stop))
+    firsts, seconds = matching(codes, code_1), matching(codes, code_2)
     pairs = [step for step in seconds if step - 1 in firsts]
     if not pairs:
         return Refused(reason=Reason.NOT_CONSECUTIVE if firsts and seconds else Reason.WRONG)
-    fresh = [step for step in pairs if _above_watermark(state, step - 1)]
+    fresh = [step for step in pairs if above_watermark(state, step - 1)]
     if not fresh:
         return Refused(reason=Reason.REPLAYED)
     step = min(fresh, key=lambda step: abs(step - current))
@@ -230,13 +199,13 @@ def _resync_nearest(state: TotpState, code_1: str, code_2: str, now: float, limi
 
 def _resync_outwards(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits) -> Outcome:
     """The first pair outwards from the expected step, above the watermark; believed one step further on."""
-    expected, reach = _expected(state, now), limits.resync_reach(state.period)
-    codes = _codes(state, range(expected + reach.start, expected + reach.stop + 1))
-    firsts, seconds = _matching(codes, code_1), _matching(codes, code_2)
+    expected, reach = expected_step(state, now), limits.resync_reach(state.period)
+    codes = codes_of(state, range(expected + reach.start, expected + reach.stop + 1))
+    firsts, seconds = matching(codes, code_1), matching(codes, code_2)
     pairs = [step for step in firsts if step - expected in reach and step + 1 in seconds]
-    if fresh := [step for step in pairs if _above_watermark(state, step)]:
+    if fresh := [step for step in pairs if above_watermark(state, step)]:
         second = min(fresh, key=_ORDER["nearest-ahead"](expected)) + 1
-        return _resynced(state, second, drift=second + 1 - _step_at(state, now))
+        return _resynced(state, second, drift=second + 1 - step_at(state, now))
     if pairs:
         return Refused(reason=Reason.REPLAYED)
     return Refused(reason=Reason.NOT_CONSECUTIVE if firsts and seconds else Reason.WRONG)
@@ -244,14 +213,14 @@ def _resync_outwards(state: TotpState, code_1: str, code_2: str, now: float, lim
 
 def _resync_oldest(state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits) -> Outcome:
     """The oldest match of each code by itself; the pair stands if they are neighbours."""
-    expected, reach = _expected(state, now), limits.resync_reach(state.period)
-    codes = _codes(state, range(expected + reach.start - 1, expected + reach.stop))
-    firsts = [step for step in _matching(codes, code_1) if step + 1 - expected in reach]
-    seconds = [step for step in _matching(codes, code_2) if step - expected in reach]
+    expected, reach = expected_step(state, now), limits.resync_reach(state.period)
+    codes = codes_of(state, range(expected + reach.start - 1, expected + reach.stop))
+    firsts = [step for step in matching(codes, code_1) if step + 1 - expected in reach]
+    seconds = [step for step in matching(codes, code_2) if step - expected in reach]
     if not (firsts and seconds):
         return Refused(reason=Reason.WRONG)
     first, second, reuses = min(firsts), min(seconds), limits.resync_watermark == "next"
-    if not _above_watermark(state, first + reuses):
+    if not above_watermark(state, first + reuses):
         return Refused(reason=Reason.REPLAYED)
     if first + 1 != second:
         return Refused(reason=Reason.NOT_CONSECUTIVE)
@@ -270,10 +239,10 @@ def _diagnose(
     state: TotpState, tried: Mapping[int, str], code: str, now: float, limits: TotpLimits
 ) -> Refused:
     """Say why a code was refused, having looked beyond those tried as far as resync; accepts nothing."""
-    expected, reach = _expected(state, now), limits.resync_reach(state.period)
+    expected, reach = expected_step(state, now), limits.resync_reach(state.period)
     beyond = range(expected + reach.start, expected + reach.stop)
-    codes = {**tried, **_codes(state, [step for step in beyond if step not in tried])}
-    matches = _matching(codes, code)
+    codes = {**tried, **codes_of(state, [step for step in beyond if step not in tried])}
+    matches = matching(codes, code)
     if not matches:
         return Refused(reason=Reason.WRONG)
     step = min(matches, key=lambda step: abs(step - expected))
@@ -282,43 +251,3 @@ def _diagnose(
         reason=Reason.REPLAYED if used else Reason.OUT_OF_WINDOW,
         age_seconds=now + state.learned_shift + (state.learned_drift - step) * state.period,
     )
-
-
-def _codes(state: TotpState, steps: Iterable[int]) -> dict[int, str]:
-    """The code of each step since 1970."""
-    generator = _Generator(state)
-    return {step: generator.at(step) for step in steps if step >= 0}
-
-
-class _Generator(pyotp.HOTP):
-    """pyotp's codes, its secret decoded once and not for each of the thousands that a resync tries."""
-
-    def __init__(self, state: TotpState) -> None:
-        self._decoded = state.secret  # first, for pyotp's own check of its length
-        encoded = base64.b32encode(state.secret).decode("ascii")
-        super().__init__(encoded, digits=state.digits, digest=_HASHES[state.algorithm])
-
-    def byte_secret(self) -> bytes:
-        return self._decoded
-
-
-def _matching(codes: Mapping[int, str], code: str) -> list[int]:
-    """The steps whose code is ``code``; compares with every one of them, whichever matches first."""
-    return [step for step, candidate in codes.items() if hmac.compare_digest(candidate, code)]
-
-
-def _step_at(state: TotpState, now: float) -> int:
-    return int(now // state.period)
-
-
-def _expected(state: TotpState, now: float) -> int:
-    """The step that the token is believed to stand in."""
-    return int((now + state.learned_shift) // state.period) + state.learned_drift
-
-
-def _above_watermark(state: TotpState, step: int) -> bool:
-    return state.last_step is None or step > state.last_step
-
-
-def _well_formed(code: str, state: TotpState) -> bool:
-    return len(code) == state.digits and code.isascii() and code.isdigit()
