@@ -7,6 +7,7 @@ Management Console sign-in events". No record holds a secret, a password or a co
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import uuid
@@ -38,6 +39,8 @@ class Sender:
     user_agent: str
     login_to: str
 
+
+_log = logging.getLogger(__name__)
 
 # Whose request the present task or thread answers; the door that took it in says so.
 SENDER: ContextVar[Sender | None] = ContextVar("sender", default=None)
@@ -164,11 +167,14 @@ class Trail:
         self._lock = threading.Lock()
 
     def append(self, event: Event) -> None:
-        """Enter an event, and write it where it is kept."""
+        """Enter an event, and write it where it is kept; what it tells of has happened, written or not."""
         with self._lock:
             self._events.append(event)
-            if self._write is not None:
-                self._write(event)
+            try:
+                if self._write is not None:
+                    self._write(event)
+            except OSError as error:
+                _log.error("cannot write the event %s: %s", event.name, error)
 
     def __len__(self) -> int:
         return len(self._events)

@@ -239,3 +239,13 @@ def test_the_trail_keeps_the_last_and_bears_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert len(trail) == KEPT // 4 * 2
+
+
+def test_an_event_that_cannot_be_written_is_kept_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def full(event: Event) -> None:
+        raise OSError(28, "No space left on device")
+
+    trail = Trail(write=full)
+    trail.append(happening())
+    assert len(trail) == 1
+    assert "cannot write the event GetUser: [Errno 28] No space left on device" in caplog.text
