@@ -151,10 +151,7 @@ class Page:
     @classmethod
     def parse(cls, url: str, status: int, html: str) -> Page:
         """Read a page. Forms, tables, data URI images, JSON data and texts go by their ``id``."""
-        builder = _Builder()
-        builder.feed(html)
-        builder.close()
-        root = builder.root
+        root = parse_html(html)
         named = {element.attributes["id"]: element for element in root.all() if "id" in element.attributes}
         return cls(
             url=url,
@@ -197,6 +194,14 @@ class Page:
     def __str__(self) -> str:
         said = f": {self.error}" if self.error else ""
         return f"the page “{self.heading}” ({self.url}, {self.status}{said})"
+
+
+def parse_html(html: str) -> Element:
+    """The nameless element that all of a page's stand in."""
+    builder = _Builder()
+    builder.feed(html)
+    builder.close()
+    return builder.root
 
 
 def _first_text(root: Element, tag: str) -> str:

@@ -239,6 +239,7 @@ class Identity:
 
         outbox = Outbox(environment)
         self.outbox = outbox.outbox
+        self.waiting_calls = outbox.waiting_calls
         self.answer_call = outbox.answer_call
         self.ask_support = outbox.ask_support
 

@@ -26,6 +26,16 @@ class Outbox:
         with self._environment.store.transaction() as transaction:
             return transaction.list(OutboxMessage)[::-1]
 
+    def waiting_calls(self) -> set[str]:
+        """The calls that wait for digits."""
+        now = self._environment.clock()
+        with self._environment.store.transaction() as transaction:
+            return {
+                recovery.call_id
+                for recovery in transaction.list(RootRecovery)
+                if recovery.call_id is not None and now < recovery.call_ends_at
+            }
+
     def answer_call(self, call_id: str, digits: str) -> None:
         """Type digits on the phone during a call; wrong ones end it.
 

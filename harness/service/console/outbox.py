@@ -23,7 +23,13 @@ _LONGEST = 4096
 
 
 def show_outbox(visit: Visit) -> Answer:
-    return Show(template="outbox.html", context={"messages": visit.identity.outbox()})
+    messages, waiting = visit.identity.outbox(), visit.identity.waiting_calls()
+    context = {
+        "messages": messages,
+        "waiting": [message.id for message in messages if message.id in waiting],
+        "last_email": next((message.id for message in messages if message.kind == "email"), None),
+    }
+    return Show(template="outbox.html", context=context)
 
 
 def answer_call(visit: Visit) -> Answer:
@@ -42,7 +48,8 @@ def json_routes(identity: Identity) -> list[BaseRoute]:
 
     async def read(request: Request) -> JSONResponse:
         messages = await run_in_threadpool(identity.outbox)
-        return _answer({"messages": [_as_json(message) for message in messages]})
+        waiting = await run_in_threadpool(identity.waiting_calls)
+        return _answer({"messages": [_as_json(message, message.id in waiting) for message in messages]})
 
     async def write(request: Request) -> JSONResponse:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -67,7 +74,7 @@ def json_routes(identity: Identity) -> list[BaseRoute]:
     return [Route("/outbox.json", endpoint, methods=[method]) for method, endpoint in methods.items()]
 
 
-def _as_json(message: OutboxMessage) -> dict[str, Any]:
+def _as_json(message: OutboxMessage, waiting: bool) -> dict[str, Any]:
     return {
         "id": message.id,
         "kind": message.kind,
@@ -76,6 +83,7 @@ def _as_json(message: OutboxMessage) -> dict[str, Any]:
         "sent_at": message.sent_at,
         "body": message.body,
         "link": message.link,
+        "waiting": waiting,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import argon2
@@ -40,8 +41,8 @@ class Town:
     base_url: str
 
 
-@pytest.fixture
-def town() -> Iterator[Town]:
+@contextmanager
+def _open_town() -> Iterator[Town]:
     clock = ManualClock()
     cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     identity = Identity(MemoryStore(), clock=clock, password_hasher=cheap)
@@ -53,6 +54,17 @@ def town() -> Iterator[Town]:
         identity.put_user_policy(root, name, "policy", json.dumps(policy))
     with RunningService(identity) as service:
         yield Town(clock, identity, account.id, service.base_url)
+
+
+@pytest.fixture(scope="session")
+def open_town() -> Callable[[], AbstractContextManager[Town]]:
+    return _open_town
+
+
+@pytest.fixture
+def town() -> Iterator[Town]:
+    with _open_town() as town:
+        yield town
 
 
 @pytest.fixture
