@@ -485,3 +485,18 @@ def test_a_session_of_a_user_who_is_gone_has_no_caller(office: Any) -> None:
     office.identity.delete_user(office.root, "bob")
     with pytest.raises(SessionEnded):
         office.identity.console_caller(session)
+
+
+def test_a_key_that_may_be_cloned_signs_in_and_is_noted_where_the_profile_says_so(
+    open_office: Any, software_key: Any
+) -> None:
+    office = open_office(profile=replace(ServiceProfile.load(), sign_count_fault="note"))
+    key = software_key(sign_count=9)
+    office.register(office.in_console(office.user("alice", office.policy("*"))), None, "key", key)
+    key.sign_count = 3
+    session = office.identity.sign_in("example-corp", "alice", office.password)
+    response = key.respond(office.identity.begin_assertion(session.id))
+    assert office.identity.finish_assertion(session.id, response).mfa_authenticated_at is not None
+    event = office.identity.events[-1]
+    assert event.outcome == "Success"
+    assert event.additional["diagnosis"] == "sign count 4 is not above 9: the key may have been cloned"

@@ -317,3 +317,21 @@ def test_a_response_with_a_byte_changed_anywhere_is_refused_without_an_exception
     else:
         outcome = check_assertion([record], json.dumps(sent), EXPECTED)
         assert isinstance(outcome, Refused), outcome
+
+
+def test_a_count_that_does_not_rise_is_noted_where_the_profile_says_so(
+    software_key: Callable[..., SoftwareKey],
+) -> None:
+    lenient = replace(EXPECTED, profile=replace(EXPECTED.profile, sign_count_fault="note"))
+    key = software_key(sign_count=7)
+    record = stored(registration(key))
+    key.sign_count = 2  # a clone, which has signed less
+    refused = assertion(key, record)
+    assert isinstance(refused, Refused)
+    key.sign_count = 2
+    accepted = assertion(key, record, lenient)
+    assert isinstance(accepted, Asserted)
+    assert accepted.note == "sign count 3 is not above 7: the key may have been cloned"
+    assert accepted.key.sign_count == 7
+    assert isinstance(unremarkable := assertion(software_key(sign_count=7), record, lenient), Asserted)
+    assert (unremarkable.note, unremarkable.key.sign_count) == ("", 8)

@@ -183,3 +183,19 @@ def test_whoever_may_not_is_told_by_name_what_they_may_not(alice: Browser) -> No
     assert (page.status, page.heading) == (403, "Not allowed")
     assert page.error is not None
     assert "is not authorized to perform: iam:EnableMFADevice on resource: " in page.error
+
+
+def test_a_key_whose_credentials_are_backed_up_is_a_synced_passkey(alice: Browser, town: Any) -> None:
+    alice.key = EmulatedKey("synced-passkey", clock=town.clock)
+    page = alice.assign_security_key("alice-passkey")
+    (row,) = page.tables["mfa-devices"]
+    assert row["Type"] == "Synced passkey"
+    alice.sign_in("example-corp", "ada", PASSWORD)
+    rows = alice.users().tables["users"]
+    assert [row["MFA"] for row in rows if row["User name"] == "alice"] == ["Synced passkey"]
+
+
+def test_a_second_device_is_recommended_up_to_the_limit(alice: Browser, town: Any) -> None:
+    alice.key = EmulatedKey(clock=town.clock)
+    page = alice.assign_security_key("alice-key")
+    assert "up to 8 can be assigned" in page.texts["second-device"]
