@@ -70,6 +70,9 @@ class TotpLimits:
         if self.late_after < 0:
             raise ValueError(f"late_after must be 0 steps or more, not {self.late_after}")
 
+        if not (self.sign_in_reach(30) and self.resync_reach(30)):
+            raise ValueError(f"a window that is {self.shape} and that narrow holds no code; widen it")
+
     def sign_in_reach(self, period: int) -> range:
         """The steps that sign-in accepts, counted from the expected one, for a token of that period."""
         return _reach(self.shape, self.window, self.window_unit, period)
