@@ -30,10 +30,24 @@ MC, GA, CM, LBW, ACFG, PCMR = 0x01, 0x02, 0x04, 0x10, 0x20, 0x40
 ROOM, RETRIES = 3, 8
 PROTOCOLS = {1: PinProtocolV1(), 2: PinProtocolV2()}
 PROFILE = replace(Profile.load("ctap23"), algorithms=("ES256",), discoverable_credentials=ROOM)
-RP_IDS = st.sampled_from(["example.com", "example.org"])
+RP_IDS = st.sampled_from(["example.com"] * 3 + ["example.org"])
 USERS = st.sampled_from([b"a", b"b", b"c"])
 PINS = ("1357", "135790", "13579086")
-PROOFS = st.sampled_from(["none", "token", "token", "token"])
+PROOFS = st.sampled_from(["none", "held", "held", "fresh", "fresh"])
+"""Of the user: none, the token that the platform has had, one that it gets now, the persistent one."""
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["make", "get", "get quietly", "count", "enumerate", "write", "configure"]),
+        st.sampled_from([0.0, 0.0, 0.0, 29.5, 30.5, 569.0, 601.0]),
+    ),
+    min_size=2,
+    max_size=5,
+)
+HELD_OR_FRESH = st.sampled_from(["held", "fresh", "fresh"])
+READING_PROOFS = st.sampled_from(["held", "fresh", "fresh", "persistent"])
+PAUSES = st.lists(st.sampled_from([0.0, 0.0, 29.5, 30.5]), max_size=3)
+"""Seconds before each continuation that follows at once."""
+MOSTLY = st.sampled_from([True] * 7 + [False])
 PERMISSIONS = st.sampled_from(
     [MC, GA, MC | GA, MC | GA | CM, CM, LBW, ACFG, MC | LBW, MC | GA | CM | LBW | ACFG]
 )
@@ -63,13 +77,17 @@ class Life(RuleBasedStateMachine):
 
     make_key: ClassVar[Any]
 
-    @initialize()
-    def leave_the_factory(self) -> None:
+    @initialize(with_pin=MOSTLY, owners=st.lists(st.tuples(RP_IDS, USERS), min_size=2, max_size=ROOM))
+    def leave_the_factory(self, with_pin: bool, owners: list[tuple[str, bytes]]) -> None:
         self.key = self.make_key(PROFILE)
         self.powered_up = self.key.now
         self.held: Token | None = None  # what the platform believes to have
         self.persistent: bytes | None = None
         self.forget()
+        if with_pin:
+            self.set_pin(PINS[1], 2)
+        for rp_id, user_id in owners:
+            self.make(rp_id, user_id, True, "fresh")
 
     def forget(self) -> None:
         """What a reset does (§6.6)."""
@@ -98,9 +116,11 @@ class Life(RuleBasedStateMachine):
         self.powered_up, self.mismatches, self.token = self.key.now, 0, None
         self.begun()
 
-    @rule(at_once=st.sampled_from([False, False, True]))
-    def reset(self, at_once: bool) -> None:
-        if at_once:
+    @rule(in_vain=MOSTLY, at_once=st.booleans())
+    def reset(self, in_vain: bool, at_once: bool) -> None:
+        if in_vain:
+            self.wait(11.0)
+        elif at_once:
             self.power_cycle()
         late = self.key.now - self.powered_up > 10
         assert self.key.command(0x07)[0] == (S.NOT_ALLOWED if late else S.SUCCESS)
@@ -143,7 +163,7 @@ class Life(RuleBasedStateMachine):
             self.pin = new
 
     @rule(
-        right=st.sampled_from([True, True, False]),
+        right=MOSTLY,
         new=st.sampled_from(PINS),
         protocol=st.sampled_from([1, 2]),
     )
@@ -156,7 +176,7 @@ class Life(RuleBasedStateMachine):
             self.pin, self.must_change, self.token, self.persistent_is_good = new, False, None, False
 
     @rule(
-        right=st.sampled_from([True, True, True, False]), permissions=PERMISSIONS, rp_id=RP_IDS,
+        right=MOSTLY, permissions=PERMISSIONS, rp_id=RP_IDS,
         protocol=st.sampled_from([1, 2]), old_way=st.sampled_from([False, False, True]),
     )  # fmt: skip
     def get_token(self, right: bool, permissions: int, rp_id: str, protocol: int, old_way: bool) -> None:
@@ -172,7 +192,7 @@ class Life(RuleBasedStateMachine):
             given = MC | GA if old_way else permissions
             self.token = self.held = Token(value[0], protocol, given, bound, self.key.now)
 
-    @rule(right=st.sampled_from([True, True, False]))
+    @rule(right=MOSTLY)
     def get_persistent_token(self, right: bool) -> None:
         pin, expected = self.tried(right), self.expected_of_pin(right)
         if expected is None and self.must_change:
@@ -204,6 +224,11 @@ class Life(RuleBasedStateMachine):
         value, protocol = (self.held.value, self.held.protocol) if self.held else (bytes(32), 2)
         return {members[0]: PROTOCOLS[protocol].authenticate(value, message), members[1]: protocol}
 
+    def renew(self, proof: str, permissions: int, rp_id: str) -> None:
+        """Get a token now, if that is the proof and there is a PIN to get it by."""
+        if proof == "fresh" and self.pin is not None:
+            self.get_token(True, permissions, rp_id, 2, False)
+
     def verify(self, proof: str, permission: int, rp_id: str) -> tuple[CtapStatus | None, bool]:
         """A refusal, and whether the user is verified (§6.1.2 step 11, §6.2.2 step 6)."""
         if proof == "none" or self.pin is None:
@@ -220,9 +245,10 @@ class Life(RuleBasedStateMachine):
 
     @rule(rp_id=RP_IDS, user_id=USERS, keep=st.booleans(), proof=PROOFS)
     def make(self, rp_id: str, user_id: bytes, keep: bool, proof: str) -> None:
+        self.renew(proof, MC | LBW, rp_id)
         self.begun()
         request = self.key.creation(rp_id=rp_id, user_id=user_id, **({"rk": True} if keep else {}))
-        if proof == "token":
+        if proof != "none":
             request |= self.proof(request[1], (8, 9))
         expected, verified = None, False
         if (self.always_uv and (proof == "none" or self.pin is None)) or (
@@ -244,13 +270,20 @@ class Life(RuleBasedStateMachine):
                 self.kept.pop((rp_id, user_id), None)
                 self.kept[rp_id, user_id] = data.credential_data.credential_id
 
-    @rule(rp_id=RP_IDS, proof=PROOFS, up=st.sampled_from([True, True, False]), listed=st.booleans())
-    def get(self, rp_id: str, proof: str, up: bool, listed: bool) -> None:
+    @rule(
+        rp_id=RP_IDS,
+        proof=PROOFS,
+        pauses=PAUSES,
+        up=st.sampled_from([True, True, False]),
+        listed=st.booleans(),
+    )
+    def get(self, rp_id: str, proof: str, up: bool, listed: bool, pauses: list[float]) -> None:
+        self.renew(proof, GA | LBW, rp_id)
         self.begun()
         users = [user for rp, user in reversed(self.kept) if rp == rp_id]
         allow = [self.kept[rp_id, user] for user in users] or [bytes(32)] if listed else None
         request = self.key.assertion(rp_id=rp_id, allow=allow, up=up)
-        if proof == "token":
+        if proof != "none":
             request |= self.proof(request[2], (6, 7))
         verified = False
         expected: CtapStatus | None = S.PUAT_REQUIRED
@@ -271,6 +304,9 @@ class Life(RuleBasedStateMachine):
         assert response.get(5) == (len(users) if several else None)
         if several:
             self.begun("assertions", users[1:], token)
+            for pause in pauses:
+                self.wait(pause)
+                self.get_next()
 
     def goes_on(self, kind: str) -> Any:
         """What comes next, if anything (§6, stateful commands)."""
@@ -290,12 +326,35 @@ class Life(RuleBasedStateMachine):
         assert found == (S.NOT_ALLOWED if user is None else S.SUCCESS)
         assert user is None or response[4]["id"] == user
 
+    @rule(acts=ACTS, rp_id=RP_IDS, permissions=st.sampled_from([MC | GA | CM | LBW | ACFG, CM | LBW | ACFG]))
+    def sit_down_with_a_token(self, acts: list[tuple[str, float]], rp_id: str, permissions: int) -> None:
+        """One token for several things, with time in between."""
+        self.renew("fresh", permissions, rp_id)
+        for act, pause in acts:
+            self.wait(pause)
+            match act:
+                case "make":
+                    self.make(rp_id, b"a", True, "held")
+                case "get":
+                    self.get(rp_id, "held", True, False, [0.0, 0.0])
+                case "get quietly":
+                    self.get(rp_id, "held", False, True, [])
+                case "count":
+                    self.count("held")
+                case "enumerate":
+                    self.enumerate_credentials("held", rp_id, [pause])
+                case "write":
+                    self.write_blobs(b"held", "held")
+                case "configure":
+                    self.set_min_pin_length(4, False, "held")
+
     # Credential management
 
     def manage(
         self, sub_command: int, params: dict[int, Any] | None, reads: bool, rp_id: str | None, by: str
     ) -> tuple[CtapStatus | None, dict[int, Any]]:
         """The refusal to expect, and the request."""
+        self.renew(by, CM, "")
         self.begun()
         message = bytes((sub_command,)) + (cbor.encode(params) if params else b"")
         request: dict[int, Any] = {1: sub_command} | ({2: params} if params else {})
@@ -306,15 +365,15 @@ class Life(RuleBasedStateMachine):
         fits = self.authorizes(CM) and self.token is not None and self.token.rp_id in (None, rp_id)
         return (None if fits else S.PIN_AUTH_INVALID), request | self.proof(message, (4, 3))
 
-    @rule(by=st.sampled_from(["token", "persistent"]))
+    @rule(by=READING_PROOFS)
     def count(self, by: str) -> None:
         expected, request = self.manage(1, None, True, "", by)
         found, response = self.key.command(0x0A, request)
         assert found == (expected or S.SUCCESS)
         assert expected or response == {1: len(self.kept), 2: ROOM - len(self.kept)}
 
-    @rule(by=st.sampled_from(["token", "persistent"]))
-    def enumerate_relying_parties(self, by: str) -> None:
+    @rule(by=READING_PROOFS, pauses=PAUSES)
+    def enumerate_relying_parties(self, by: str, pauses: list[float]) -> None:
         expected, request = self.manage(2, None, True, "", by)
         rp_ids = list(dict.fromkeys(rp_id for rp_id, _ in self.kept))
         expected = expected or (None if rp_ids else S.NO_CREDENTIALS)
@@ -324,9 +383,12 @@ class Life(RuleBasedStateMachine):
             assert response[5] == len(rp_ids)
             rest = [rp_id for rp_id in rp_ids if rp_id != response[3]["id"]]
             self.begun("relying parties", rest, None if by == "persistent" else self.token)
+            for pause in pauses:
+                self.wait(pause)
+                self.enumerate_next(("relying parties", 3))
 
-    @rule(by=st.sampled_from(["token", "persistent"]), rp_id=RP_IDS)
-    def enumerate_credentials(self, by: str, rp_id: str) -> None:
+    @rule(by=READING_PROOFS, rp_id=RP_IDS, pauses=PAUSES)
+    def enumerate_credentials(self, by: str, rp_id: str, pauses: list[float]) -> None:
         expected, request = self.manage(4, {1: sha256(rp_id.encode()).digest()}, True, rp_id, by)
         users = [user for rp, user in reversed(self.kept) if rp == rp_id]
         expected = expected or (None if users else S.NO_CREDENTIALS)
@@ -335,6 +397,9 @@ class Life(RuleBasedStateMachine):
         if expected is None:
             assert (response[9], response[6]["id"]) == (len(users), users[0])
             self.begun("credentials", users[1:], None if by == "persistent" else self.token)
+            for pause in pauses:
+                self.wait(pause)
+                self.enumerate_next(("credentials", 5))
 
     @rule(what=st.sampled_from([("relying parties", 3), ("credentials", 5)]))
     def enumerate_next(self, what: tuple[str, int]) -> None:
@@ -346,7 +411,7 @@ class Life(RuleBasedStateMachine):
             assert following == (response[3]["id"] if sub_command == 3 else response[6]["id"])
 
     @precondition(lambda self: self.kept)
-    @rule(data=st.data(), by=st.sampled_from(["token", "token", "persistent"]))
+    @rule(data=st.data(), by=READING_PROOFS)
     def delete(self, data: st.DataObject, by: str) -> None:
         owner = data.draw(st.sampled_from(list(self.kept)))
         params = {2: {"id": self.kept[owner], "type": "public-key"}}
@@ -357,8 +422,9 @@ class Life(RuleBasedStateMachine):
 
     # Blobs and settings
 
-    @rule(content=st.binary(max_size=20))
-    def write_blobs(self, content: bytes) -> None:
+    @rule(content=st.binary(max_size=20), proof=HELD_OR_FRESH)
+    def write_blobs(self, content: bytes, proof: str) -> None:
+        self.renew(proof, LBW, "")
         self.begun()
         checksum = sha256(content + b"\x80").digest()[:16]
         array = content + b"\x80" + checksum
@@ -372,21 +438,28 @@ class Life(RuleBasedStateMachine):
         self.blobs = self.blobs if expected else checksum
 
     def configure(self, sub_command: int, params: dict[int, Any] | None = None) -> CtapStatus:
-        self.begun()
         request: dict[int, Any] = {1: sub_command} | ({2: params} if params else {})
         message = b"\xff" * 32 + bytes((0x0D, sub_command)) + (cbor.encode(params) if params else b"")
         return self.key.command(0x0D, request | self.proof(message, (4, 3)))[0]
 
-    @rule()
-    def toggle_always_uv(self) -> None:
+    @rule(proof=HELD_OR_FRESH)
+    def toggle_always_uv(self, proof: str) -> None:
+        self.renew(proof, ACFG, "")
+        self.begun()
         expected = None
         if self.pin is not None:
             expected = None if self.authorizes(ACFG) else S.PIN_AUTH_INVALID
         assert self.configure(2) == (expected or S.SUCCESS)
         self.always_uv ^= expected is None
 
-    @rule(length=st.sampled_from([4, 5, 6, 7]), demand=st.booleans())
-    def set_min_pin_length(self, length: int, demand: bool) -> None:
+    @rule(
+        length=st.sampled_from([4, 4, 5, 6, 7]),
+        demand=st.sampled_from([False, False, True]),
+        proof=HELD_OR_FRESH,
+    )
+    def set_min_pin_length(self, length: int, demand: bool, proof: str) -> None:
+        self.renew(proof, ACFG, "")
+        self.begun()
         expected = None
         if self.pin is not None or self.always_uv:
             expected = None if self.authorizes(ACFG) else S.PIN_AUTH_INVALID
@@ -441,5 +514,5 @@ def test_any_life_of_a_key_goes_as_the_specification_says(make_key) -> None:
     """§6.1 to §6.3, §6.5, §6.6, §6.8, §6.10, §6.11, §7.2."""
     machine = type("Machine", (Life,), {"make_key": staticmethod(make_key)})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=50, deadline=None)
+        machine, settings=settings(max_examples=40, stateful_step_count=30, deadline=None)
     )
