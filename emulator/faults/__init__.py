@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.faults import assertion, ctaphid, info, registration, u2f
+from emulator.faults import assertion, ctaphid, info, pin, registration, u2f
 from emulator.faults.fault import Fault, Layer, broken_key
 
 __all__ = ["FAULTS", "Fault", "Layer", "broken_key", "faults_named"]
@@ -15,6 +15,7 @@ FAULTS: tuple[Fault, ...] = (
     *registration.FAULTS,
     *assertion.FAULTS,
     *u2f.FAULTS,
+    *pin.FAULTS,
 )
 """Every fault there is, by the part of the specification that it breaks."""
 

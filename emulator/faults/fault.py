@@ -9,6 +9,7 @@ from typing import Any
 
 from emulator.fido.authenticator import Authenticator
 from emulator.fido.ctaphid import PACKET_TIMEOUT, CtapHid
+from emulator.fido.state import AuthenticatorState
 from emulator.profile import Profile
 from emulator.random_stream import RandomStream
 from emulator.security_key import Commands, Packets, SecurityKey, capabilities
@@ -26,11 +27,12 @@ class Layer(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a key is made of, for a fault to reach into: its model, its memory and its randomness."""
+    """What a key is made of, for a fault to reach into: its model, its memory, its randomness, its state."""
 
     profile: Profile
     store: CredentialStore
     random_bytes: Callable[[int], bytes]
+    state: AuthenticatorState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +80,11 @@ def broken_key(
         profile = fault.profile(profile) if fault.profile else profile
         store = fault.store(store) if fault.store else store
         random_bytes = fault.random_bytes(random_bytes) if fault.random_bytes else random_bytes
-    parts = Parts(profile=profile, store=store, random_bytes=random_bytes)
-    commands: Commands = Authenticator(
+    authenticator = Authenticator(
         profile, store=store, random_bytes=random_bytes, now=now, serial_number=serial_number
     )
+    commands: Commands = authenticator
+    parts = Parts(profile=profile, store=store, random_bytes=random_bytes, state=authenticator.state)
     packets: Packets = CtapHid(
         capabilities=capabilities(profile),
         device_version=profile.device_version,

@@ -13,6 +13,7 @@ from emulator.fido.authenticator import CtapCommand
 from emulator.fido.credential import unwrap
 from emulator.fido.ctaphid import Event, KeepaliveStatus
 from emulator.fido.gesture import Command
+from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapStatus
 from emulator.security_key import Commands, Packets
 
@@ -219,3 +220,44 @@ def _is(message: bytes, command: CtapCommand, subcommand: int | None) -> bool:
         return True
     place = 2 if command in (CtapCommand.CLIENT_PIN, CtapCommand.BIO_ENROLLMENT) else 1
     return members_of(message).get(place) == subcommand
+
+
+class _Beforehand:
+    """Commands before each of which something is done to the authenticator's state."""
+
+    def __init__(
+        self, inner: Commands, act: Callable[[bytes, float], None], power: Callable[[float], None]
+    ) -> None:
+        self._inner, self._act, self._power = inner, act, power
+
+    def cbor(self, message: bytes, now: float) -> Command:
+        self._act(message, now)
+        return (yield from self._inner.cbor(message, now))
+
+    def msg(self, apdu: bytes, now: float) -> Command:
+        return self._inner.msg(apdu, now)
+
+    def power_cycle(self, now: float) -> None:
+        self._power(now)
+
+
+def before(
+    command: CtapCommand | None, act: Callable[[AuthenticatorState], None], *, subcommand: int | None = None
+) -> Callable[[Commands, Parts], Commands]:
+    """Something done to the state before each ``command``, or with ``None`` before every one."""
+
+    def wrap(inner: Commands, parts: Parts) -> Commands:
+        def first(message: bytes, _: float) -> None:
+            if command is None or _is(message, command, subcommand):
+                act(parts.state)
+
+        return _Beforehand(inner, first, inner.power_cycle)
+
+    return wrap
+
+
+def instead_of_power_cycle(
+    act: Callable[[AuthenticatorState, float], None],
+) -> Callable[[Commands, Parts], Commands]:
+    """A power cycle that does something else."""
+    return lambda inner, parts: _Beforehand(inner, lambda *_: None, lambda now: act(parts.state, now))

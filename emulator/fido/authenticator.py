@@ -92,6 +92,11 @@ class Authenticator:
         if store.master_secret is None:
             self._state.initialize()
 
+    @property
+    def state(self) -> AuthenticatorState:
+        """All that its commands may touch, for what would break it on purpose."""
+        return self._state
+
     def power_cycle(self, now: float) -> None:
         """Power off and on again at ``now``: the session is forgotten, the time for a reset begins anew."""
         state = self._state
