@@ -21,6 +21,7 @@ from emulator.fido.ctaphid import (
     Request,
 )
 from emulator.fido.gesture import LONG_TOUCH_TIME, Command, Gesture, Given, SampleStatus, Within
+from emulator.fido.presence import U2fPresence
 from emulator.fido.status import CtapError, CtapStatus, StatusWord
 from emulator.profile import Profile
 from emulator.random_stream import RandomStream
@@ -28,9 +29,6 @@ from emulator.store import CredentialStore, MemoryStore
 
 KEEPALIVE_INTERVAL = 0.1
 """Seconds between keepalives while a CBOR command runs (CTAP 2.3 §11.2.9.1.7)."""
-
-U2F_TOUCH_WINDOW = 10.0
-"""Seconds that a touch waits for the U2F platform's next poll, and that a poll counts as going on."""
 
 KEEPALIVE_STATUS = {
     Gesture.PRESENCE: KeepaliveStatus.UPNEEDED,
@@ -119,34 +117,6 @@ class _Waiting:
         return self.started + KEEPALIVE_INTERVAL * (self.keepalives + 1)
 
 
-class _U2fPresence:
-    """A touch for U2F, whose platform polls: U2F Raw Message Formats v1.1 §4.1, §5.1. Times are seconds."""
-
-    def __init__(self) -> None:
-        self._touched: float | None = None
-        self._first_poll: float | None = None
-        self._last_poll: float | None = None
-
-    def touch(self, now: float) -> None:
-        """Remember a touch by call."""
-        self._touched = now
-
-    def is_polled(self, now: float) -> bool:
-        """Whether a platform asked in vain and may be expected to ask again."""
-        return self._last_poll is not None and now - self._last_poll < U2F_TOUCH_WINDOW
-
-    def take(self, now: float, delay: float | None) -> bool:
-        """Use up the touch at hand, if any; by policy it comes ``delay`` after the first poll."""
-        if self._first_poll is None or not self.is_polled(now):
-            self._first_poll = now
-        self._last_poll = now
-        by_call = self._touched is not None and now - self._touched < U2F_TOUCH_WINDOW
-        by_policy = delay is not None and now >= self._first_poll + delay
-        if by_call or by_policy:
-            self._touched = self._last_poll = None
-        return by_call or by_policy
-
-
 class SecurityKey:
     """An emulated security key: packets, gestures and the time in; packets out.
 
@@ -157,7 +127,7 @@ class SecurityKey:
     - ``"always"``: at once, whenever asked;
     - a number: that many seconds after a command asked; for U2F, whose platform polls, after its first poll;
     - ``"by call"``: when :meth:`touch` or :meth:`verify` is called while a command waits. For U2F a touch
-      is good for one request within :data:`U2F_TOUCH_WINDOW`; a CTAP2 command never takes an earlier touch;
+      is good for one request within ``U2F_TOUCH_WINDOW``; a CTAP2 command never takes an earlier touch;
     - ``"never"``: not even then.
 
     A long touch takes its five seconds more; a finger that is being enrolled comes as ``uv`` says. A CTAP2
@@ -381,7 +351,7 @@ class SecurityKey:
 
     def _forget(self) -> None:
         self._waiting: _Waiting | None = None
-        self._presence = _U2fPresence()
+        self._presence = U2fPresence()
 
     def _guarded(self, make: Callable[[], Command], failure: bytes) -> Command:
         """The command that ``make`` makes; an exception in it is reported and answered with ``failure``."""

@@ -17,6 +17,7 @@ EMULATOR_FLOORS: list[list[str]] = [
         "emulator.clock",
         "emulator.fido.status",
         "emulator.fido.gesture",
+        "emulator.fido.presence",
         "emulator.fido.primes",
         "emulator.random_stream",
         "emulator.random_walk",

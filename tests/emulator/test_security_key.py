@@ -20,9 +20,10 @@ from emulator.fido.ctaphid import (
     parse_packet,
 )
 from emulator.fido.gesture import Command, Gesture, Given, SampleStatus, Within
+from emulator.fido.presence import U2F_TOUCH_WINDOW
 from emulator.fido.status import CtapError, CtapStatus
 from emulator.profile import Profile
-from emulator.security_key import U2F_TOUCH_WINDOW, NobodyAtTheKey, SecurityKey
+from emulator.security_key import NobodyAtTheKey, SecurityKey
 
 CBOR, MSG, INIT = CtapHidCommand.CBOR, CtapHidCommand.MSG, CtapHidCommand.INIT
 KEEPALIVE, CANCEL, PING = CtapHidCommand.KEEPALIVE, CtapHidCommand.CANCEL, CtapHidCommand.PING
