@@ -205,6 +205,15 @@ class Life(RuleBasedStateMachine):
             assert not self.persistent_is_good or value[0] == self.persistent
             self.persistent, self.persistent_is_good = value[0], True
 
+    @rule(times=st.integers(2, 4), power=st.booleans())
+    def guess(self, times: int, power: bool) -> None:
+        """Wrong PINs in a row, and perhaps the right one after all."""
+        for _ in range(times):
+            self.get_token(False, GA, "example.com", 1, False)
+        if power:
+            self.power_cycle()
+        self.get_token(True, GA, "example.com", 1, False)
+
     def tried(self, right: bool) -> str:
         return self.pin if right and self.pin else "000000"
 
@@ -228,6 +237,8 @@ class Life(RuleBasedStateMachine):
         """Get a token now, if that is the proof and there is a PIN to get it by."""
         if proof == "fresh" and self.pin is not None:
             self.get_token(True, permissions, rp_id, 2, False)
+        if proof == "persistent" and self.pin is not None and self.persistent is None:
+            self.get_persistent_token(True)
 
     def verify(self, proof: str, permission: int, rp_id: str) -> tuple[CtapStatus | None, bool]:
         """A refusal, and whether the user is verified (§6.1.2 step 11, §6.2.2 step 6)."""
@@ -336,7 +347,7 @@ class Life(RuleBasedStateMachine):
                 case "make":
                     self.make(rp_id, b"a", True, "held")
                 case "get":
-                    self.get(rp_id, "held", True, False, [0.0, 0.0])
+                    self.get(rp_id, "held", True, False, [pause, 0.0])
                 case "get quietly":
                     self.get(rp_id, "held", False, True, [])
                 case "count":
