@@ -73,7 +73,7 @@ def run_on_dask(
     progress: Progress | None = None,
 ) -> Tally:
     """Simulate the fleet on the Dask cluster whose scheduler is at ``address``, such as tcp://HOST:8786."""
-    from distributed import Client
+    from distributed import CancelledError, Client, KilledWorker
     from distributed import as_completed as as_done
 
     try:
@@ -87,11 +87,15 @@ def run_on_dask(
         parts = shards_of(fleet, shards or workers * _SHARDS_A_WORKER)
         futures = client.map(partial(simulate, fleet, list(servers)), parts, pure=False)
         which = dict(zip((future.key for future in futures), parts, strict=True))
-        done = (
-            (which[future.key], tally)
-            for future, tally in as_done(futures, with_results=True)  # type: ignore[no-untyped-call]  # as above
-        )
-        return _gather(parts, done, progress)
+        finished = as_done(futures)  # type: ignore[no-untyped-call]  # as above
+        done = ((which[future.key], future.result()) for future in finished)
+        try:
+            return _gather(parts, done, progress)
+        except (CancelledError, KilledWorker, ImportError, OSError) as error:
+            raise LabError(
+                f"the Dask cluster at {address} gave up (do its workers have keyrig's extra fleet?): "
+                f"{(str(error) or type(error).__name__).splitlines()[0]}"
+            ) from None
 
 
 def _gather(parts: list[range], done: Iterator[tuple[range, Tally]], progress: Progress | None) -> Tally:

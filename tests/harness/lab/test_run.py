@@ -37,23 +37,30 @@ def test_the_answer_does_not_depend_on_shards_or_processes() -> None:
 
 
 @contextmanager
-def cluster(workers: int) -> Iterator[str]:
-    """The address of a scheduler of this machine with so many processes."""
-    local = LocalCluster(  # type: ignore[no-untyped-call]  # distributed is typed in part
+def cluster(workers: int) -> Iterator[LocalCluster]:
+    """A scheduler of this machine with so many processes."""
+    with LocalCluster(  # type: ignore[no-untyped-call]  # distributed is typed in part
         n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    )
-    with local:
-        yield local.scheduler_address
+    ) as local:
+        yield local
 
 
-def test_a_dask_cluster_gives_the_same_answer() -> None:
-    with cluster(2) as address:
+def test_a_dask_cluster_gives_the_same_answer_and_its_end_is_told_in_a_sentence() -> None:
+    with cluster(2) as local:
+        address = local.scheduler_address
         assert run_on_dask(address, FLEET, SERVERS, shards=4) == run_here(FLEET, SERVERS, workers=1)
+
+        def end(*_: int) -> None:
+            local.close()
+
+        long = Fleet(tokens=100_000, years=5)
+        with pytest.raises(LabError, match=f"the Dask cluster at {address} gave up"):
+            run_on_dask(address, long, SERVERS, shards=13, progress=end)
 
 
 def test_a_dask_cluster_without_workers_is_refused() -> None:
-    with cluster(0) as address, pytest.raises(LabError, match="has no workers"):
-        run_on_dask(address, FLEET, SERVERS)
+    with cluster(0) as local, pytest.raises(LabError, match="has no workers"):
+        run_on_dask(local.scheduler_address, FLEET, SERVERS)
 
 
 def test_an_address_that_is_none_is_refused() -> None:
