@@ -525,5 +525,5 @@ def test_any_life_of_a_key_goes_as_the_specification_says(make_key) -> None:
     """§6.1 to §6.3, §6.5, §6.6, §6.8, §6.10, §6.11, §7.2."""
     machine = type("Machine", (Life,), {"make_key": staticmethod(make_key)})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, stateful_step_count=30, deadline=None)
+        machine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
     )
