@@ -8,22 +8,23 @@ goes into the JUnit report as properties.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:  # imported where used: every pytest run in an environment with keyrig loads this file
     from harness.devices.attendant import Attendant
-    from harness.devices.emulated_token import EmulatedToken
     from harness.devices.find import KeySource
     from harness.devices.key import Key
+    from harness.devices.token import TokenSource
     from harness.world import World
 
 DEFAULT_KEY, DEFAULT_TOKEN = "emulated:ctap21", "emulated"
 
 WORLD: pytest.StashKey[World] = pytest.StashKey()
 KEY_SOURCE: pytest.StashKey[KeySource] = pytest.StashKey()
+TOKEN_SOURCE: pytest.StashKey[TokenSource] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,6 +64,19 @@ def pytest_runtest_makereport(
     return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip a scenario that asks of a device what it cannot do."""
+    if "world" not in getattr(item, "fixturenames", ()):
+        return (yield)
+    from harness.devices.key import NotCapable
+
+    try:
+        return (yield)
+    except NotCapable as reason:
+        pytest.skip(str(reason))
+
+
 @pytest.fixture
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """A world of its own: one clock, a relying party with one account, and whoever you bring into it."""
@@ -88,14 +102,17 @@ def key(world: World) -> Key:
     return world.key()
 
 
-def _token_source(config: pytest.Config) -> type[EmulatedToken]:
+def _token_source(config: pytest.Config) -> TokenSource:
     from harness.devices.find import find_token
     from harness.devices.key import DeviceError
 
-    try:
-        return find_token(config.getoption("keyrig_token"))
-    except DeviceError as error:
-        raise pytest.UsageError(str(error)) from None
+    if TOKEN_SOURCE not in config.stash:
+        try:
+            with _at_the_terminal(config):
+                config.stash[TOKEN_SOURCE] = find_token(config.getoption("keyrig_token"))
+        except DeviceError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[TOKEN_SOURCE]
 
 
 def key_source(config: pytest.Config) -> KeySource:
@@ -119,6 +136,11 @@ def _attendant(config: pytest.Config) -> Attendant:
     """The person at this terminal; what they are asked is not a scenario's output."""
     from harness.devices.attendant import Attendant
 
-    capture = config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture else nullcontext():
+    with _at_the_terminal(config):
         return Attendant.here(config.getoption("keyrig_pin_env"))
+
+
+def _at_the_terminal(config: pytest.Config) -> AbstractContextManager[None]:
+    """While pytest captures nothing."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    return capture.global_and_fixture_disabled() if capture else nullcontext()

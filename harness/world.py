@@ -21,6 +21,7 @@ from emulator.clock import ManualClock
 from harness.devices.emulated_token import AuthenticatorApp, EmulatedToken
 from harness.devices.find import KeySource, find_key
 from harness.devices.key import DeviceError, Key
+from harness.devices.token import HardwareToken, TokenSource
 from harness.person import Person
 from harness.service.app import RunningService
 from harness.service.identity import Identity
@@ -77,7 +78,7 @@ class World:
         self,
         *,
         key_source: KeySource | None = None,
-        token_source: type[EmulatedToken] = EmulatedToken,
+        token_source: TokenSource = EmulatedToken,
         seed: str = "keyrig",
         profile: str = "aws-2026",
     ) -> None:
@@ -175,7 +176,7 @@ class World:
         drift_ppm: float = 0.0,
         digits: int = 6,
         period: int = 30,
-    ) -> EmulatedToken:
+    ) -> HardwareToken:
         """A hardware TOTP token, its clock ``offset`` seconds and ``drift_ppm`` wrong from now on.
 
         The service knows its secret, as from the vendor.
@@ -189,6 +190,7 @@ class World:
             digits=digits,
             period=period,
         )
+        self._left_open.callback(token.close)
         self.identity.import_hardware_token(
             serial_number, token.secret, digits=digits, period=period, algorithm=token.algorithm
         )

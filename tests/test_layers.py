@@ -150,13 +150,21 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.service.app", "harness.service.certificates", "harness.service.clock_control"],
     ["harness.serve"],
     # A key at hand, from the packets up.
-    ["harness.devices.attendant", "harness.devices.connection", "harness.devices.request"],
-    ["harness.devices.hidraw", "harness.devices.udp"],
+    [
+        "harness.devices.attendant",
+        "harness.devices.connection",
+        "harness.devices.request",
+        "harness.devices.token",
+    ],
+    ["harness.devices.attended"],
+    ["harness.devices.hidraw", "harness.devices.pcsc", "harness.devices.udp"],
     [
         "harness.devices.emulated",
         "harness.devices.emulated_clock",
         "harness.devices.emulated_token",
         "harness.devices.hardware",
+        "harness.devices.prompt",
+        "harness.devices.ykoath",
     ],
     ["harness.devices.find", "harness.capabilities"],
     ["harness.platform"],

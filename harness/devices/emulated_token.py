@@ -96,6 +96,9 @@ class EmulatedToken(Token):
         """Set the token's clock on by ``seconds``, or back if negative."""
         self._token.step_clock(seconds)
 
+    def close(self) -> None:
+        """Nothing is left of it."""
+
 
 class AuthenticatorApp:
     """A phone's authenticator app: each QR code scanned is a virtual MFA device, all on the phone's clock."""

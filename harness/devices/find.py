@@ -20,14 +20,18 @@ from harness.devices.emulated_token import EmulatedToken
 from harness.devices.hardware import HardwareKey
 from harness.devices.hidraw import HidrawPlug, keys_at_hand
 from harness.devices.key import DeviceError, Key
+from harness.devices.pcsc import PcscKey, PcscPlug, readers_with_cards
+from harness.devices.prompt import PromptSource
+from harness.devices.token import TokenSource
 from harness.devices.udp import UdpPlug
+from harness.devices.ykoath import YkOathSource
 
-TOKEN_KINDS = {"emulated": EmulatedToken}
+TOKEN_KINDS = ("emulated", "ykoath:READER", "prompt")
 
 OWNERS_PIN = "2468 keyrig"
 """What the owner of an emulated key that cannot be without a PIN has set."""
 
-FORMS = "emulated:PROFILE[+FAULT…], hid, hid:PATH or udp:HOST:PORT"
+FORMS = "emulated:PROFILE[+FAULT…], hid, hid:PATH, pcsc:READER or udp:HOST:PORT"
 
 
 class KeySource(Protocol):
@@ -77,7 +81,7 @@ class HardwareSource:
     :raises DeviceError: when it does not say what it can do.
     """
 
-    def __init__(self, plug: Plug, attendant: Attendant, *, destructive: bool = False) -> None:
+    def __init__(self, plug: Plug | PcscPlug, attendant: Attendant, *, destructive: bool = False) -> None:
         self._plug = plug
         self._attendant = attendant
         self._destructive = destructive
@@ -99,8 +103,12 @@ class HardwareSource:
         """What is on the key, or where it is: what its owner types to say that this one is meant."""
         return self._plug.descriptor.serial_number or self._plug.name
 
-    def new(self, *, clock: ManualClock, seed: str) -> HardwareKey:
-        return HardwareKey(self._plug, self._attendant, destructive=self._destructive)
+    def new(self, *, clock: ManualClock, seed: str) -> HardwareKey | PcscKey:
+        match self._plug:
+            case PcscPlug() as plug:
+                return PcscKey(plug, self._attendant, destructive=self._destructive)
+            case plug:
+                return HardwareKey(plug, self._attendant, destructive=self._destructive)
 
     def _found(self) -> frozenset[str]:
         try:
@@ -123,13 +131,17 @@ def find_key(
             return _emulated(profile)
         case "hid", _, path:
             return _hardware(HidrawPlug.find(path), attend, destructive)
+        case "pcsc", _, reader:
+            return _hardware(PcscPlug.find(reader), attend, destructive)
         case "udp", ":", address:
             return _hardware(UdpPlug.find(address), attend, destructive)
         case _:
             raise DeviceError(f"no key is called {name!r}; a key is {FORMS}")
 
 
-def _hardware(plug: Plug, attend: Callable[[], Attendant], destructive: str | None) -> HardwareSource:
+def _hardware(
+    plug: Plug | PcscPlug, attend: Callable[[], Attendant], destructive: str | None
+) -> HardwareSource:
     source = HardwareSource(plug, attend(), destructive=destructive is not None)
     if destructive not in (None, source.identity):
         raise DeviceError(f"{source} is {source.identity}, not {destructive}; nothing was done to it")
@@ -153,14 +165,21 @@ def key_names() -> list[str]:
 
 def names_at_hand() -> list[str]:
     """The names of the keys that are plugged in and may be used."""
-    return [HidrawPlug(descriptor).name for descriptor in keys_at_hand()]
+    hidraw = [HidrawPlug(descriptor).name for descriptor in keys_at_hand()]
+    return hidraw + [PcscPlug(reader).name for reader in readers_with_cards()]
 
 
-def find_token(kind: str) -> type[EmulatedToken]:
+def find_token(kind: str) -> TokenSource:
     """The hardware TOTP tokens of that kind; a :class:`DeviceError` if there are none."""
-    if kind not in TOKEN_KINDS:
-        raise DeviceError(f"no token is called {kind!r}; tokens are: {', '.join(TOKEN_KINDS)}")
-    return TOKEN_KINDS[kind]
+    match kind.partition(":"):
+        case "emulated", "", "":
+            return EmulatedToken
+        case "ykoath", _, reader:
+            return YkOathSource(reader)
+        case "prompt", "", "":
+            return PromptSource()
+        case _:
+            raise DeviceError(f"no token is called {kind!r}; tokens are: {', '.join(TOKEN_KINDS)}")
 
 
 def capabilities_of(key: Key) -> frozenset[str]:

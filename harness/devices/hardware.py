@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from threading import Event
 
-from fido2.ctap import STATUS, CtapError
-from fido2.ctap2.base import Ctap2
-from fido2.hid import CTAPHID, TYPE_INIT, CtapHidDevice
+from fido2.ctap import STATUS
+from fido2.hid import TYPE_INIT, CtapHidDevice
 
 from harness.devices.attendant import Attendant
+from harness.devices.attended import attended
 from harness.devices.connection import Connection, Plug
 from harness.devices.hidraw import HidrawPlug, keys_at_hand
 from harness.devices.key import DeviceError, Key
-from harness.devices.request import change, polls_for_touch, purpose, verifies_user
+from harness.devices.request import change
 
 REPLUG_TIME_LIMIT = 60.0
 """Seconds to pull a key out and plug it in again."""
-
-_TOUCH_AWAITED = b"\x69\x85"  # FIDO U2F Raw Message Formats §3.3: SW_CONDITIONS_NOT_SATISFIED
-_CLIENT_PIN = bytes((Ctap2.CMD.CLIENT_PIN,))
-_PIN_REFUSALS = {CtapError.ERR.PIN_INVALID, CtapError.ERR.PIN_BLOCKED, CtapError.ERR.PIN_AUTH_BLOCKED}
 
 
 class HardwareKey(Key):
@@ -145,23 +142,5 @@ class _Channel(CtapHidDevice):
         on_keepalive: Callable[[STATUS], None] | None = None,
     ) -> bytes:
         self._key.refuse_to_change(cmd, data)
-        please = f"touch {self._key.title}, {purpose(cmd, data)}"
-
-        def heard(status: STATUS) -> None:
-            if status == STATUS.UPNEEDED or verifies_user(cmd, data):
-                self._attendant.ask_soon(please)
-            if on_keepalive is not None:
-                on_keepalive(status)
-
-        touch_awaited = False
-        try:
-            answer = super().call(cmd, data, event, heard)
-            touch_awaited = answer == _TOUCH_AWAITED and polls_for_touch(cmd, data)
-        finally:
-            if not touch_awaited:
-                self._attendant.ask_no_more()
-        if touch_awaited:
-            self._attendant.ask_soon(please)
-        if cmd == CTAPHID.CBOR and data[:1] == _CLIENT_PIN and answer[0] in _PIN_REFUSALS:
-            self._attendant.pin_was_refused()
-        return answer
+        exchange = partial(super().call, cmd, data, event)
+        return attended(self._attendant, self._key.title, exchange, cmd, data, on_keepalive)

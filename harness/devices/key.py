@@ -12,6 +12,10 @@ class DeviceError(Exception):
     """A device is not there, or does not do what was asked; one sentence that says which and what to do."""
 
 
+class NotCapable(DeviceError):  # noqa: N818  # the nature of a device, not a fault of it
+    """A device cannot do what a scenario asks of it; the scenario is skipped."""
+
+
 class Key(CtapDevice):
     """A python-fido2 ``CtapDevice``, and what a person does with a key besides.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
+
+from emulator.clock import DriftingClock, ManualClock
 
 
 class Token(Protocol):
@@ -47,4 +50,41 @@ class Token(Protocol):
 
     def step_clock(self, seconds: float) -> None:
         """Set its clock on by ``seconds``, or back if negative; only where :attr:`can_set_clock`."""
+        ...
+
+
+class HardwareToken(Token, Protocol):
+    """A token whose secret its vendor has told."""
+
+    @property
+    def secret(self) -> bytes: ...
+
+    @property
+    def clock(self) -> DriftingClock:
+        """The clock that its codes come from; ``NotCapable`` if only its codes tell of it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, and leave nothing behind."""
+        ...
+
+
+class TokenSource(Protocol):
+    """Where hardware TOTP tokens come from; ``str()`` is the name it was found by."""
+
+    def issue(
+        self,
+        serial_number: str,
+        *,
+        clock: ManualClock,
+        random_bytes: Callable[[int], bytes],
+        offset: float,
+        drift_ppm: float,
+        digits: int,
+        period: int,
+    ) -> HardwareToken:
+        """A token in the world of ``clock``, its own ``offset`` seconds and ``drift_ppm`` wrong from now on.
+
+        :raises NotCapable: when there is none like that.
+        """
         ...

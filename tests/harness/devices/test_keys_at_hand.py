@@ -179,7 +179,8 @@ def test_a_scenario_that_asks_for_a_second_key_is_told_what_it_must_say(run: Run
         ("udp:nowhere", "no key can be at 'nowhere'; say where as in udp:127.0.0.1:8111"),
         (
             "floppy",
-            "no key is called 'floppy'; a key is emulated:PROFILE[+FAULT…], hid, hid:PATH or udp:HOST:PORT",
+            "no key is called 'floppy'; a key is emulated:PROFILE[+FAULT…], hid, hid:PATH, pcsc:READER or "
+            "udp:HOST:PORT",
         ),
     ],
 )
