@@ -200,6 +200,7 @@ class SecurityKey:
         self.handle_timer(now)
         match self._hid.receive(packet, now):
             case Request(command=CtapHidCommand.CBOR) as request:
+                self.cancel()  # what came in an APDU: one command runs at a time
                 self._start(request, now)
             case Request() as request:
                 self._hid.respond(self._u2f(request, now))
@@ -337,7 +338,7 @@ class SecurityKey:
         fails by our own fault. A command that waits is abandoned for it.
         """
         self.handle_timer(now)
-        self._close_waiting()
+        self.abandon()
         self._start(request, now, respond, command, failure)
 
     def cancel(self) -> None:
@@ -346,7 +347,9 @@ class SecurityKey:
             self._give_up(CtapStatus.KEEPALIVE_CANCEL)
 
     def abandon(self) -> None:
-        """Forget the command that waits, if any; it is not answered."""
+        """Forget the command that waits, if any; it is not answered unless it came in packets."""
+        if self._waiting is not None and self._waiting.respond is None:
+            self.cancel()  # else its channel would keep the key busy for good
         self._close_waiting()
 
     def _forget(self) -> None:

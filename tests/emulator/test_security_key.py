@@ -605,3 +605,40 @@ def test_whatever_happens_the_key_still_answers(profile: str, policy: Any, steps
     platform = Platform(key, now)
     platform.send(PING, b"alive", now)
     assert platform.answers() == [(PING, b"alive")]
+
+
+# Two doors at once
+
+
+@pytest.mark.parametrize("goes_first", ["packets", "APDU"])
+def test_a_command_at_one_door_ends_the_one_that_waits_at_the_other(goes_first: str) -> None:
+    """One command runs at a time, and each platform gets an answer (CTAP 2.3 §11.2.9.1.5)."""
+    platform = Platform(SecurityKey("ctap21", seed=1, touch="by call"))
+    answers: list[bytes] = []
+    in_an_apdu = Request(command=CtapHidCommand.CBOR, data=b"\x0b")
+
+    def at_both_doors() -> None:
+        if goes_first == "packets":
+            platform.send(CBOR, b"\x0b")
+        platform.key.begin(in_an_apdu, answers.append, 0.0)
+        if goes_first == "APDU":
+            platform.send(CBOR, b"\x0b")
+
+    at_both_doors()
+    cancelled = bytes((CtapStatus.KEEPALIVE_CANCEL,))
+    if goes_first == "packets":
+        assert (platform.answers(), answers) == ([(CBOR, cancelled)], [])
+    else:
+        assert (platform.answers(), answers) == ([], [cancelled])
+    platform.key.touch(1.0)
+    assert (b"\x00" in answers) == (goes_first == "packets")
+
+
+def test_abandoning_what_waits_frees_the_channel_it_came_on() -> None:
+    platform = Platform(SecurityKey("ctap21", seed=1, touch="by call"))
+    platform.send(CBOR, b"\x0b")
+    platform.key.abandon()
+    assert platform.answers() == [(CBOR, bytes((CtapStatus.KEEPALIVE_CANCEL,)))]
+    platform.send(CBOR, b"\x04")
+    ((_, info),) = platform.answers()
+    assert info[0] == 0

@@ -83,6 +83,17 @@ def pings(device: Recorder) -> None:
         device.call(command, data)
 
 
+def card(device: Recorder) -> None:
+    """SELECT, the version, getInfo, a selection in a chain that is polled for and cancelled."""
+    commands = (
+        "00a4040008a0000006472f0001", "00030000", "901000000104", "8010000000", "00c0000000",
+        "801080000000010b00", "801100000000", "80111100",
+    )  # fmt: skip
+    for step in (*(Step(Op.CARD, bytes.fromhex(command)) for command in commands), Step(Op.HABIT, b"\x06")):
+        device.steps.append(step)
+        device.rig.run(step)
+
+
 def waits(device: Recorder) -> None:
     """A touch that comes late, a CANCEL, a power cycle in between."""
     for end in (Step(Op.TOUCH), Step(Op.MESSAGE, b"\x11"), Step(Op.WAIT, b"\x08"), Step(Op.POWER_CYCLE)):
@@ -226,7 +237,7 @@ def end(device: Recorder) -> None:
     ctap.reset()
 
 
-PACKETS: tuple[Callable[[Recorder], None], ...] = (pings, waits)
+PACKETS: tuple[Callable[[Recorder], None], ...] = (pings, waits, card)
 U2F: tuple[Callable[[Recorder], None], ...] = (register,)
 CTAP2: tuple[Callable[[Recorder], None], ...] = (
     credentials, secrets, pins, fingers, management, settings, blobs, enrolment, end,

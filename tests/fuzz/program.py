@@ -40,6 +40,8 @@ class Op(IntEnum):
     HABIT = 10
     """The person behaves otherwise [an index for touches, one for fingers]."""
     POWER_CYCLE = 11
+    CARD = 12
+    """An APDU to the key as a smart card [APDU]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import cbor2
 import fido2.cbor
 from program import Op, Program, Step, encoded
 
+from emulator.card import Card, FidoApplet
 from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, encode_message
 from emulator.fido.gesture import SampleStatus
 from emulator.fido.pin_protocol import PinProtocolOne, PinProtocolTwo
@@ -29,6 +30,8 @@ POWER_UP = 1000.0
 BROADCAST = b"\xff" * 4
 WAITS = (0.05, 0.5, 1.0, 5.0, 9.9, 10.1, 19.0, 29.9, 30.1, 300.0, 601.0)
 HABITS: tuple[GesturePolicy, ...] = ("always", "by call", "never", 0.3, 29.0)
+POLL_AGAIN = 0x9100
+"""The status word of a CTAP2 command that goes on (CTAP 2.3 §11.3.7.2)."""
 PATIENCE = 100_000
 """Timers that may fire before a key that only waits must have come to an end."""
 
@@ -111,6 +114,7 @@ class Rig:
             now=self.now,
             on_error=_raise,
         )
+        self.card = Card(self.key, (FidoApplet(self.key),))
         self.token: tuple[PinProtocolOne, bytes] | None = None
         self._random = RandomStream("the platform")
         self._arriving: dict[bytes, Answer] = {}
@@ -152,6 +156,8 @@ class Rig:
             case Op.HABIT:
                 self.key.touch_policy = HABITS[first % len(HABITS)]
                 self.key.uv_policy = HABITS[first // len(HABITS) % len(HABITS)]
+            case Op.CARD:
+                self.card.receive(given, self.now)
             case Op.POWER_CYCLE:
                 self.key.power_cycle(self.now)
                 self._arriving.clear()
@@ -282,6 +288,10 @@ class Rig:
 
     def _heard(self) -> list[tuple[bytes, Answer]]:
         """The messages that have come whole, keepalives left out; each is looked at."""
+        for answer in self.card.packets_to_send():
+            status_word = int.from_bytes(answer[-2:], "big")
+            if len(answer) < 2 or (status_word not in {*StatusWord, POLL_AGAIN} and status_word >> 8 != 0x61):
+                raise Finding(f"no answer of a card: {answer.hex()}")
         whole = []
         for packet in self.key.packets_to_send():
             cid, answer = self._assemble(packet)
