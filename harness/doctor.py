@@ -14,6 +14,9 @@ from harness.machine import KeyNode, Machine
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox", "firefox-esr")
 
+VIRTUAL_READERS = "usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+"""pcscd's driver for them, of Debian's vsmartcard-vpcd."""
+
 KEYRIG_IDS = (0x1209, 0x000F)
 """The vendor and product ID of keyrig's keys, which the udev rules are for."""
 
@@ -123,10 +126,13 @@ def _udev(machine: Machine) -> Found:
 
 
 def _pcscd(machine: Machine) -> Found:
-    if _answers(machine.root / "run/pcscd/pcscd.comm"):
-        yield "pcscd is running", None
-    elif not machine.has_program("pcscd"):
-        yield "pcscd is not installed", _root(machine, "apt-get install pcscd")
+    if not machine.has_program("pcscd"):
+        yield "pcscd is not installed", _root(machine, "apt-get install pcscd vsmartcard-vpcd")
+    elif not (machine.root / VIRTUAL_READERS).exists():
+        mend = _root(machine, "apt-get install vsmartcard-vpcd") + ", then restart pcscd"
+        yield "pcscd has no virtual readers, which keyrig's cards need", mend
+    elif _answers(machine.root / "run/pcscd/pcscd.comm"):
+        yield "pcscd is running, with virtual readers", None
     elif (machine.root / "run/systemd/system").is_dir():
         yield "pcscd is not running", _root(machine, "systemctl start pcscd.socket")
     else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emulator.transports.port import PRODUCT_ID, REPORT_DESCRIPTOR, VENDOR_ID
-from harness.doctor import KEYRIG_IDS, PARTS, examine
+from harness.doctor import KEYRIG_IDS, PARTS, VIRTUAL_READERS, examine
 from harness.machine import Machine
 from harness.udev import INSTALLED, rules_text
 
@@ -251,25 +251,34 @@ def test_keyrigs_own_keys_are_known_by_what_they_say() -> None:
 @pytest.mark.parametrize(
     ("files", "mend"),
     [
-        ({}, "sudo apt-get install pcscd"),
-        ({"usr/sbin/pcscd": ""}, "sudo pcscd"),
-        ({"usr/sbin/pcscd": "", "run/systemd/system/.keep": ""}, "sudo systemctl start pcscd.socket"),
-        ({"usr/sbin/pcscd": "", "run/pcscd/pcscd.comm": "left behind"}, "sudo pcscd"),
+        ([], "sudo apt-get install pcscd vsmartcard-vpcd"),
+        (["usr/sbin/pcscd"], "sudo apt-get install vsmartcard-vpcd, then restart pcscd"),
+        (["usr/sbin/pcscd", VIRTUAL_READERS], "sudo pcscd"),
+        (
+            ["usr/sbin/pcscd", VIRTUAL_READERS, "run/systemd/system/.keep"],
+            "sudo systemctl start pcscd.socket",
+        ),
+        (["usr/sbin/pcscd", VIRTUAL_READERS, "run/pcscd/pcscd.comm"], "sudo pcscd"),
     ],
 )
-def test_pcscd_that_does_not_answer(machine: Machine, files: Mapping[str, str], mend: str) -> None:
-    for path, content in files.items():
-        put(machine.root, path, content)
+def test_pcscd_that_does_not_answer(machine: Machine, files: list[str], mend: str) -> None:
+    for path in files:
+        put(machine.root, path, "left behind")
     assert found(machine, "pcscd")[1] == mend
 
 
 def test_pcscd_that_answers(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(machine.root, "usr/sbin/pcscd", "")
+    put(machine.root, VIRTUAL_READERS, "")
     (machine.root / "run/pcscd").mkdir(parents=True)
     monkeypatch.chdir(machine.root)  # a socket's path may not be long
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as pcscd:
         pcscd.bind("run/pcscd/pcscd.comm")
         pcscd.listen()
-        assert found(replace(machine, root=Path(".")), "pcscd") == ("pcscd is running", None)
+        assert found(replace(machine, root=Path(".")), "pcscd") == (
+            "pcscd is running, with virtual readers",
+            None,
+        )
 
 
 def test_no_browser_on_the_path(machine: Machine) -> None:
