@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ BLOCKS = {
     language: re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
     for language in ("sh", "python", "text")
 }
-SCENARIO, OWN_TEST = BLOCKS["python"]
+SCENARIO, OWN_TEST, OSCILLATOR = BLOCKS["python"]
 
 
 def keyrig_run(*arguments: str | Path, cwd: Path) -> str:
@@ -46,6 +47,32 @@ def test_the_test_of_ones_own_runs_under_plain_pytest(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+
+
+def test_the_clock_wanders_as_far_as_is_said(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OSCILLATOR], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == OSCILLATOR.rpartition("# ")[2].strip()
+
+
+def keyrig(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "harness", *shlex.split(command)[1:]]
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS["text"] if "--fault " in block])
+def test_a_broken_key_is_noticed_as_is_shown(block: str, tmp_path: Path) -> None:
+    command, _, shown = block.partition("\n")
+    done = keyrig(command.removeprefix("$ "), tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert shown.strip() in done.stdout
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS["text"] if "$ keyrig drift" in block])
+def test_the_drift_lab_answers_as_is_shown(block: str, tmp_path: Path) -> None:
+    command, _, shown = block.partition("\n")
+    assert shown.strip() in keyrig(command.removeprefix("$ "), tmp_path).stdout
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", README))
