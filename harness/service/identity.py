@@ -35,6 +35,7 @@ from harness.service.sign_in import SignIn
 from harness.service.simulation import Simulation
 from harness.service.store import AccountStore
 from harness.service.sts import Sts
+from harness.service.totp_limits import TotpLimits
 from harness.service.users import Users
 
 
@@ -46,6 +47,7 @@ class Identity:
     ceremonies may run; a server adds its own once it knows its port. ``password_hasher`` costs what
     argon2-cffi recommends unless a lighter one is given. ``events`` is the audit trail, oldest first;
     one that is given may keep it in a file. ``metadata`` is what is known of models of security keys.
+    ``totp_limits`` judges TOTP codes by another server's rule than the profile's.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Identity:
         password_hasher: argon2.PasswordHasher | None = None,
         events: Trail | None = None,
         metadata: KeyMetadata | None = None,
+        totp_limits: TotpLimits | None = None,
     ) -> None:
         environment = Environment(
             store=store,
@@ -70,6 +73,7 @@ class Identity:
             events=Trail() if events is None else events,
             metadata=metadata or KeyMetadata(),
         )
+        environment.totp_limits = totp_limits or environment.totp_limits
         self.clock = environment.clock
         self.profile = environment.profile
         self.rp_id = environment.rp_id

@@ -10,7 +10,7 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -155,6 +155,15 @@ class ServiceProfile:
             raise ProfileError(f"no service profile {name!r}; known are {known}, or give a .toml file")
         return _build(name, _inherit(name, tables))
 
+    def with_values(self, **values: object) -> ServiceProfile:
+        """The same AWS with some values otherwise; ProfileError for one that there is not, or cannot be."""
+        hints = _hints()
+        if unknown := sorted(values.keys() - hints.keys()):
+            raise ProfileError(f"profile {self.name}: {unknown[0]} is not a value the service has")
+        checked = {key: _value(self.name, key, value, hints[key]) for key, value in values.items()}
+        origins = dict.fromkeys(checked, Provenance(status="assumed", source="set for this run"))
+        return replace(self, **checked, _provenance={**self._provenance, **origins})
+
     def say(self, text: str, /, **names: object) -> Said:
         """AWS's wording called ``text``, with the names in braces filled in."""
         return say(self.texts[text], **names)
@@ -215,9 +224,7 @@ def _inherit(name: str, tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _build(name: str, table: dict[str, Any]) -> ServiceProfile:
     texts = table.pop("texts")
-    hints = {
-        field: hint for field, hint in get_type_hints(ServiceProfile).items() if field not in _NOT_VALUES
-    }
+    hints = _hints()
     if unknown := sorted(table.keys() - hints.keys()):
         raise ProfileError(f"profile {name}: {unknown[0]} is not a value the service has")
     if missing := [field for field in hints if field not in table]:
@@ -226,6 +233,11 @@ def _build(name: str, table: dict[str, Any]) -> ServiceProfile:
     values = {key: _value(name, key, entry["value"], hints[key]) for key, entry in table.items()}
     words = {key: _text(name, key, entry["value"]) for key, entry in texts.items()}
     return ServiceProfile(name=name, texts=words, _provenance=origins, **values)
+
+
+def _hints() -> dict[str, Any]:
+    hints = get_type_hints(ServiceProfile)
+    return {field: hint for field, hint in hints.items() if field not in _NOT_VALUES}
 
 
 def _provenance(name: str, key: str, entry: Any) -> Provenance:

@@ -36,13 +36,35 @@ def sources(names: list[str]) -> dict[str, ast.Module]:
 
 
 def test_todays_aws_and_that_of_the_u2f_page_differ_in_how_many_devices_a_user_may_have() -> None:
-    assert profile_names() == ["aws-2020", "aws-2026"]
+    assert profile_names() == ["aws-2020", "aws-2026", "aws-2026-strict"]
     today, then = ServiceProfile.load(), ServiceProfile.load("aws-2020")
     assert (today.name, today.max_devices) == ("aws-2026", 8)
     assert (then.name, then.max_devices) == ("aws-2020", 1)
     assert then.look_ahead == today.look_ahead
     assert then.texts == today.texts
     assert then.provenance("max_devices").source.startswith("S0")
+    assert (then.user_verification, then.public_key_algorithms) == ("discouraged", (-7,))
+
+
+def test_the_strict_profile_refuses_late_pairs_and_differs_in_nothing_else() -> None:
+    strict = ServiceProfile.load("aws-2026-strict")
+    assert (ServiceProfile.load().late_pair, strict.late_pair) == ("associate-out-of-sync", "refuse")
+    same = [field.name for field in fields(strict) if field.name not in ("name", "late_pair", "_provenance")]
+    assert all(getattr(strict, name) == getattr(ServiceProfile.load(), name) for name in same)
+
+
+def test_values_may_be_other_than_a_profiles_for_a_while() -> None:
+    profile = ServiceProfile.load().with_values(totp_learns=True)
+    assert profile.totp_learns
+    assert profile.provenance("totp_learns").status == "assumed"
+    assert not ServiceProfile.load().totp_learns
+
+
+def test_values_that_no_profile_has_are_refused() -> None:
+    with pytest.raises(ProfileError, match="totp_learn is not a value the service has"):
+        ServiceProfile.load().with_values(totp_learn=True)
+    with pytest.raises(ProfileError, match="late_pair = 'never'; it must be one of"):
+        ServiceProfile.load().with_values(late_pair="never")
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -153,7 +175,7 @@ def test_a_bad_profile_is_refused_in_one_line_that_names_the_place(
 
 
 def test_an_unknown_profile_is_refused_with_the_names_of_the_known_ones() -> None:
-    with pytest.raises(ProfileError, match=re.escape("known are aws-2020, aws-2026")):
+    with pytest.raises(ProfileError, match=re.escape("known are aws-2020, aws-2026, aws-2026-strict")):
         ServiceProfile.load("aws-1999")
 
 
