@@ -45,6 +45,16 @@ class Applet(Protocol):
         """Run a command; a refusal may be raised as an ``ApduError``."""
 
 
+class Apdus(Protocol):
+    """What a reader sends its commands to; ours is :class:`Card`."""
+
+    def power_cycle(self, now: float) -> None: ...
+
+    def receive(self, apdu: bytes, now: float) -> None: ...
+
+    def packets_to_send(self) -> list[bytes]: ...
+
+
 class Card:
     """A card in a reader: one APDU in, one answer out, in order. Every ``now`` is in seconds.
 

@@ -21,6 +21,7 @@ EMULATOR_FLOORS: list[list[str]] = [
         "emulator.fido.primes",
         "emulator.random_stream",
         "emulator.random_walk",
+        "emulator.sealing",
     ],
     [
         "emulator.drift",
@@ -47,6 +48,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.faults.registration"],
     ["emulator.faults.*"],
     ["emulator.faults"],
+    ["emulator.faults.catalogue"],
     ["emulator.transports.port", "emulator.transports.descriptor"],
     ["emulator.transports.hidraw"],
     [
@@ -156,7 +158,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.devices.request",
         "harness.devices.token",
     ],
-    ["harness.devices.attended"],
+    ["harness.devices.attended", "harness.devices.hand"],
     ["harness.devices.hidraw", "harness.devices.pcsc", "harness.devices.udp"],
     [
         "harness.devices.emulated",
@@ -176,6 +178,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.conformance.results"],
     ["harness.conformance.report"],
     ["harness.conformance.probe", "harness.conformance.wire"],
+    ["harness.conformance.card"],
     ["harness.conformance.features", "harness.conformance.pin"],
     ["harness.conformance.ceremony"],
     ["harness.conformance.suite"],
@@ -203,7 +206,8 @@ IMPURE_OWNERS = {"datetime", "date", "ec", "rsa", "x509", "os", "AESGCM", "Ed255
                  "Ed448PrivateKey", "X25519PrivateKey"}  # fmt: skip
 DOORS = {
     "emulator.clock": {"time"},
-    "emulator.sqlite_store": {"sqlite3", "os"},
+    "emulator.sealing": {"os"},
+    "emulator.sqlite_store": {"sqlite3"},
     "emulator.emulate": {"os", "signal", "threading", "time"},
 }
 JUDGES = {"fido2", "pyotp", "webauthn"}
@@ -247,11 +251,9 @@ def imports(module: str, source: str, known: Mapping[str, str]) -> Iterator[str]
 
 
 def floor_of(module: str, floors: list[list[str]]) -> int | None:
-    """The floor that ``module`` stands on; the first pattern that fits decides."""
-    for number, rooms in enumerate(floors):
-        if any(fnmatch(module, room) for room in rooms):
-            return number
-    return None
+    """The floor that ``module`` stands on: where it is named, else that of the first pattern that fits."""
+    fitting = [number for number, rooms in enumerate(floors) if any(fnmatch(module, room) for room in rooms)]
+    return next((number for number in fitting if module in floors[number]), next(iter(fitting), None))
 
 
 def floor_violations(modules: Mapping[str, str], floors: list[list[str]]) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emulator.faults import assertion, ctaphid, info, pin, registration, u2f
-from emulator.faults.fault import Fault, Layer, broken_key
+from emulator.faults.fault import Fault, Layer, broken_card, broken_key
 
-__all__ = ["FAULTS", "Fault", "Layer", "broken_key", "faults_named"]
+__all__ = ["FAULTS", "Fault", "Layer", "broken_card", "broken_key", "faults_named"]
 
 FAULTS: tuple[Fault, ...] = (
     *ctaphid.FAULTS,

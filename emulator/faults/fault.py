@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from emulator.card import Apdus
 from emulator.fido.authenticator import Authenticator
 from emulator.fido.ctaphid import PACKET_TIMEOUT, CtapHid
 from emulator.fido.state import AuthenticatorState
@@ -52,6 +53,7 @@ class Fault:
     store: Callable[[CredentialStore], CredentialStore] | None = None
     profile: Callable[[Profile], Profile] | None = None
     random_bytes: Callable[[Callable[[int], bytes]], Callable[[int], bytes]] | None = None
+    card: Callable[[Apdus], Apdus] | None = None
 
 
 def broken_key(
@@ -103,3 +105,10 @@ def broken_key(
         packets=packets,
         **person,
     )
+
+
+def broken_card(faults: Iterable[Fault], card: Apdus) -> Apdus:
+    """The card of a key with these faults, the later ones over the earlier."""
+    for fault in faults:
+        card = fault.card(card) if fault.card else card
+    return card

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
+from emulator.card import Apdus
 from emulator.faults.fault import Parts
 from emulator.fido import cbor, cose
 from emulator.fido.attestation import Attestation, self_statement
@@ -113,6 +114,43 @@ class ChangedCommands:
 
     def power_cycle(self, now: float) -> None:
         self._inner.power_cycle(now)
+
+
+class ChangedApdus:
+    """A card's commands and answers that pass through other hands.
+
+    ``request`` gives what the card gets of a command, ``instead`` the answer to one that it never sees,
+    ``answer`` what the reader gets, from the command that it sent and the card's answer.
+    """
+
+    def __init__(
+        self,
+        inner: Apdus,
+        *,
+        request: Callable[[bytes], bytes] = lambda apdu: apdu,
+        instead: Callable[[bytes], bytes | None] = lambda _: None,
+        answer: Callable[[bytes, bytes], bytes] = lambda _, answer: answer,
+    ) -> None:
+        self._inner = inner
+        self._request, self._instead, self._answer = request, instead, answer
+        self._asked = b""
+        self._added: list[bytes] = []
+
+    def power_cycle(self, now: float) -> None:
+        self._inner.power_cycle(now)
+
+    def receive(self, apdu: bytes, now: float) -> None:
+        given = self._instead(apdu)
+        if given is not None:
+            self._added.append(given)
+            return
+        self._asked = apdu
+        self._inner.receive(self._request(apdu), now)
+
+    def packets_to_send(self) -> list[bytes]:
+        answers = [self._answer(self._asked, answer) for answer in self._inner.packets_to_send()]
+        added, self._added = self._added, []
+        return added + answers
 
 
 def members_of(message: bytes) -> Members:

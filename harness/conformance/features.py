@@ -8,6 +8,7 @@ from typing import Any
 from fido2.cose import CoseKey
 from fido2.hid import CAPABILITY
 
+from harness.conformance.card import applets
 from harness.conformance.probe import Probe
 from harness.conformance.trace import shown
 
@@ -23,12 +24,13 @@ _PROTOCOLS = {1: "pin-protocol-one", 2: "pin-protocol-two"}
 def features(probe: Probe) -> frozenset[str]:
     """What the key says it has.
 
-    ``ctaphid`` or ``apdu`` for its transport, ``u2f``, ``ctap2``, getInfo's versions, extensions, options (as
-    supported, set up or not), algorithms such as ``ES256``, ``pin-protocol-one``, ``pin-protocol-two``,
-    attestation formats such as ``packed``, authenticatorConfig's subcommands such as ``config-3``.
+    ``ctaphid`` or ``apdu`` for its transports, ``oath`` for YKOATH's applet, ``u2f``, ``ctap2``, getInfo's
+    versions, extensions, options (as supported, set up or not), algorithms such as ``ES256``,
+    ``pin-protocol-one``, ``pin-protocol-two``, attestation formats such as ``packed``, authenticatorConfig's
+    subcommands such as ``config-3``.
     """
     capabilities = probe.key.capabilities
-    found = {"ctaphid"} if probe.key.has_packets else {"apdu"}
+    found = ({"ctaphid"} if probe.key.has_packets else {"apdu"}) | applets(probe)
     if not capabilities & CAPABILITY.NMSG:
         found.add("u2f")
     if capabilities & CAPABILITY.WINK:

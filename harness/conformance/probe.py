@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+import pytest
 from fido2 import cbor
 from fido2.ctap import CtapError
 from fido2.ctap2.base import Ctap2
@@ -19,6 +20,14 @@ ERR = CtapError.ERR
 CMD = Ctap2.CMD
 
 SUCCESS = 0x00
+
+
+@runtime_checkable
+class LeftToStrangers(Protocol):
+    """A key on which other fingers are put than its owner's."""
+
+    def leave_to_strangers(self, strangers: bool = True) -> None:
+        """Until ``False`` ends that."""
 
 
 class UnexpectedStatusError(AssertionError):
@@ -119,6 +128,16 @@ class Probe:
         """Touch it no more; ``False`` ends that."""
         self.trace.did("nobody touches the key any more" if alone else "it is touched when it asks")
         self.key.leave_alone(alone)
+
+    def leave_to_strangers(self, strangers: bool = True) -> None:
+        """Put only fingers on it that it does not know; ``False`` ends that.
+
+        Skips the test with a key whose owner is not asked for such.
+        """
+        if not isinstance(self.key, LeftToStrangers):
+            pytest.skip("needs a key on which fingers can be put that it does not know")
+        self.trace.did(f"the fingers on the key are {'a stranger' if strangers else 'its owner'}'s")
+        self.key.leave_to_strangers(strangers)
 
     def power_cycle(self) -> None:
         """Pull it out and plug it in again."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
+from typing import Any
 
 from fido2.ctap import STATUS
 from fido2.ctap2.base import Ctap2
@@ -14,12 +15,17 @@ from fido2.ctap2.pin import ClientPin
 from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 
+from emulator.card import Apdus, Card, FidoApplet, OathApplet
 from emulator.clock import ManualClock
-from emulator.faults import FAULTS, broken_key, faults_named
+from emulator.faults import FAULTS, broken_card, broken_key, faults_named
 from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, InitializationPacket, parse_packet
+from emulator.fido.gesture import Gesture
+from emulator.metadata import fido2_statement, u2f_statement
+from emulator.oath.ykoath import YkOath
 from emulator.profile import Profile, profile_names
+from emulator.random_stream import RandomStream
 from emulator.security_key import GesturePolicy, SecurityKey
-from emulator.store import CredentialStore
+from emulator.store import CredentialStore, MemoryStore
 from harness.devices.key import Key
 
 U2F_POLL_INTERVAL = 0.25
@@ -55,18 +61,25 @@ class EmulatedKey(Key):
         self.clock = clock or ManualClock()
         self.faults = tuple(faults)
         self._policies = touch, uv
+        self._model = Profile.load(profile) if isinstance(profile, str) else profile
+        store = MemoryStore() if store is None else store
+        if seed is None and random_bytes is None:
+            random_bytes = os.urandom
         self.security_key = broken_key(
             faults_named(faults),
-            profile,
+            self._model,
             seed=seed,
-            random_bytes=os.urandom if seed is None and random_bytes is None else random_bytes,
+            random_bytes=random_bytes,
             store=store,
             touch=touch,
             uv=uv,
             now=self.clock(),
             on_error=on_error,
         )
-        self._wire = _Wire(self.security_key, self.clock)
+        oath = YkOath(store, random_bytes or RandomStream(f"oath {seed!r}"))
+        applets = (FidoApplet(self.security_key), OathApplet(oath, self.security_key))
+        card = broken_card(faults_named(faults), Card(self.security_key, applets))
+        self._wire = _Wire(self.security_key, card, self.clock)
         self._raw = self._wire.connect()
         self._opened: CtapHidDevice | None = None
         self._pin: str | None = None
@@ -121,6 +134,21 @@ class EmulatedKey(Key):
     def leave_alone(self, alone: bool = True) -> None:
         key = self.security_key
         key.touch_policy, key.uv_policy = ("never", "never") if alone else self._policies
+
+    def leave_to_strangers(self, strangers: bool = True) -> None:
+        """Whenever it asks who is there, a finger is put on it that it does not know; ``False`` ends that."""
+        self._wire.strangers = strangers
+        self.security_key.uv_policy = "by call" if strangers else self._policies[1]
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """What it answers in a smart-card reader: data and status word, when it has an answer."""
+        return self._wire.transmit(apdu)
+
+    @property
+    def metadata_statements(self) -> list[Mapping[str, Any]]:
+        """What is published of its model (FIDO Metadata Statement v3.0): for FIDO2, for U2F."""
+        of_fido2 = [fido2_statement(self._model)] if self._model.ctap2 else []
+        return of_fido2 + ([u2f_statement(self._model)] if self._model.u2f else [])
 
     def wait(self, seconds: float) -> None:
         end = self.clock() + seconds
@@ -198,9 +226,11 @@ class _Connection(CtapHidConnection):
 class _Wire:
     """What is between the key and its applications: carries packets, and waits by moving the clock."""
 
-    def __init__(self, key: SecurityKey, clock: ManualClock) -> None:
+    def __init__(self, key: SecurityKey, card: Apdus, clock: ManualClock) -> None:
         self.clock = clock
+        self.strangers = False
         self._key = key
+        self._card = card
         self._applications: dict[int, _Connection] = {}
 
     def connect(self) -> _Connection:
@@ -218,8 +248,20 @@ class _Wire:
             for application in {owner} if owner else set(self._applications.values()):
                 application.arrived.append(packet)
 
+    def transmit(self, apdu: bytes) -> bytes:
+        """Have the card answer, moving the clock on for it."""
+        self._card.receive(apdu, self.clock())
+        while not (answers := self._card.packets_to_send()):
+            if not self.wait(math.inf):
+                raise KeySilentError(f"the card will never answer {apdu.hex()}")
+        return answers[-1]
+
     def wait(self, end: float) -> bool:
         """Move the clock to what the key does next; if that is after ``end``, to the end, and false."""
+        if self.strangers and self._key.awaited(self.clock()) is Gesture.VERIFICATION:
+            self._key.verify(self.clock(), accepted=False)
+            self.deliver()
+            return True
         due = self._key.next_timer()
         if due is None or due > end:
             if math.isfinite(end):
@@ -236,7 +278,7 @@ class _Wire:
             self.clock.advance(U2F_POLL_INTERVAL)
 
     def power_cycle(self) -> None:
-        self._key.power_cycle(self.clock())
+        self._card.power_cycle(self.clock())
         for application in self._applications.values():
             application.arrived.clear()
         self._applications.clear()
