@@ -20,7 +20,7 @@ from emulator.exchange import Asked, Exchange
 from emulator.fido.gesture import LONG_TOUCH_TIME, Gesture
 from emulator.keyring import KeyRing, KeyRingError
 from emulator.profile import Profile, ProfileError, profile_names
-from emulator.sqlite_store import StoreError
+from emulator.sealing import PASSPHRASE_VARIABLE, StoreError
 from emulator.transports.control import ControlEndpoint
 from emulator.transports.port import PortError
 from emulator.transports.robot import Robot
@@ -28,7 +28,6 @@ from emulator.transports.udp import ANSWER_PORT, DEVICE_PORT
 from emulator.transports.vpcd import HOST, READER_PORT
 
 PROMPT = "prompt"
-PASSPHRASE_VARIABLE = "KEYRIG_STORE_PASSPHRASE"  # noqa: S105  # its name, not itself
 
 # By the option that may say prompt: the gestures it is for, and how each is asked for.
 _TOUCHES = {

@@ -9,9 +9,7 @@ counts, which are reserved before they are used. So the process may be killed at
 from __future__ import annotations
 
 import hmac
-import os
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
@@ -22,11 +20,19 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from emulator.fido import cbor
 from emulator.fido.cose import Algorithm
 from emulator.fido.credential import Credential
+from emulator.sealing import (
+    DAMAGED,
+    NONCE_LENGTH,
+    make_private,
+    new_salt,
+    secret_of,
+)
+from emulator.sealing import StoreError as StoreError
+from emulator.sealing import key_path as key_path
 from emulator.store import (
     INITIAL_LARGE_BLOB_ARRAY,
     Configuration,
@@ -47,12 +53,6 @@ SIGN_COUNTS_AHEAD = 64
 Those that a killed process leaves unused are skipped, never repeated.
 """
 
-SECRET_LENGTH = 32
-SALT_LENGTH = 16
-NONCE_LENGTH = 12
-SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**17, 8, 1
-"""128 MiB and some tenths of a second for each passphrase that is tried."""
-
 # In clear: whose store it is and how it is sealed. A credential's owner is a keyed hash of relying party
 # and user, who have one credential at most.
 _SCHEMA = """
@@ -66,12 +66,6 @@ _MASTER_SECRET, _USER_VERIFICATION, _SIGN_COUNT, _OPENINGS = (
 _CREDENTIAL_CHANGES, _CONFIGURATION, _FINGERPRINTS, _PERSISTENT_TOKEN, _LARGE_BLOB_ARRAY, _OATH = (
     "credential changes", "configuration", "fingerprints", "persistent token", "large blob array", "oath",
 )  # fmt: skip
-
-_DAMAGED = "the file is damaged; restore it from a copy"
-
-
-class StoreError(Exception):
-    """The store cannot be opened, read or written; one line that says why and what to do."""
 
 
 class SqliteStore:
@@ -97,7 +91,7 @@ class SqliteStore:
         self._memory = MemoryStore()
         self._sign_counts_reserved = 0
         with self._told_in_a_line():
-            _make_private(path)
+            make_private(path)
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             self._open(serial_number, passphrase)
@@ -281,8 +275,8 @@ class SqliteStore:
             case [(str() as name, (None | bytes()) as salt)]:
                 self.serial_number = name
             case _:
-                raise StoreError(f"{self._path}: {_DAMAGED}")
-        self._unlock(self._secret(salt, passphrase))
+                raise StoreError(f"{self._path}: {DAMAGED}")
+        self._unlock(secret_of(self._path, salt, passphrase))
         self.openings = self._load() + 1
         """How often the store has been opened, this time included."""
         with self._transaction() as db:
@@ -303,29 +297,13 @@ class SqliteStore:
         return False
 
     def _make(self, serial_number: str, passphrase: str | None) -> None:
-        if passphrase is None:
-            _make_key_file(key_path(self._path), self._random_bytes)
-        salt = None if passphrase is None else self._random_bytes(SALT_LENGTH)
+        salt = new_salt(self._path, passphrase, self._random_bytes)
         with self._transaction() as db:
             for statement in _SCHEMA.strip().splitlines():
                 db.execute(statement)
             db.execute("INSERT INTO about VALUES (?, ?)", (serial_number, salt))
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _secret(self, salt: bytes | None, passphrase: str | None) -> bytes:
-        """What the store is sealed under; a store that has a salt has a passphrase."""
-        if salt is None and passphrase is None:
-            return _read_key_file(key_path(self._path))
-        if salt is None:
-            raise StoreError(
-                f"{self._path} has no passphrase, but a key file, {key_path(self._path)}; give no passphrase"
-            )
-        if passphrase is None:
-            raise StoreError(f"{self._path} needs its passphrase; set KEYRIG_STORE_PASSPHRASE to it")
-        return Scrypt(salt, length=SECRET_LENGTH, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P).derive(
-            passphrase.encode()
-        )
 
     def _unlock(self, secret: bytes) -> None:
         keys = HKDF(SHA256(), length=64, salt=None, info=b"keyrig key store").derive(secret)
@@ -420,12 +398,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: {_in_plain_words(error)}") from error
         except UnicodeDecodeError as error:  # SQLite's message quotes what it found
-            raise StoreError(f"{self._path}: {_DAMAGED}") from error
-
-
-def key_path(path: Path) -> Path:
-    """Where the key file of a store is."""
-    return path.with_name(path.name + ".key")
+            raise StoreError(f"{self._path}: {DAMAGED}") from error
 
 
 def _encode(record: Credential | UserVerificationState | Configuration | Fingerprint) -> dict[str, Any]:
@@ -442,42 +415,6 @@ def _configuration(values: dict[str, Any]) -> Configuration:
     return Configuration(**{**values, "min_pin_length_rp_ids": rp_ids})
 
 
-def _make_private(path: Path, content: bytes = b"") -> None:
-    """Make a file that only its owner may use, all of it on the disk, unless there is one."""
-    with (
-        suppress(FileExistsError),
-        open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
-    ):
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _make_key_file(path: Path, random_bytes: Callable[[int], bytes]) -> None:
-    """Make a key file; one that is there, of a store that was never finished, will do."""
-    partial = path.with_name(path.name + ".new")
-    if not path.exists():
-        partial.unlink(missing_ok=True)
-        _make_private(partial, random_bytes(SECRET_LENGTH))
-        partial.rename(path)
-
-
-def _read_key_file(path: Path) -> bytes:
-    try:
-        mode, secret = path.stat().st_mode, path.read_bytes()
-    except FileNotFoundError as error:
-        raise StoreError(f"{path} is missing, and with it the key to the store; put it back") from error
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise StoreError(f"{path} can be used by others than its owner; run 'chmod 600 {path}'")
-    if len(secret) != SECRET_LENGTH:
-        raise StoreError(
-            f"{path} is no key file: it has {len(secret)} bytes, not {SECRET_LENGTH}; put the right one back"
-        )
-    return secret
-
-
 def _in_plain_words(error: sqlite3.Error) -> str:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -485,7 +422,7 @@ def _in_plain_words(error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_NOTADB:
             return "this is another kind of file; give another --store"
         case sqlite3.SQLITE_CORRUPT:
-            return _DAMAGED
+            return DAMAGED
         case sqlite3.SQLITE_FULL:
             return "the disk is full"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
