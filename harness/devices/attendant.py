@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from collections.abc import Callable
 from threading import Timer
 
@@ -35,6 +36,11 @@ class Attendant:
         self._ask_secretly = ask_secretly
         self._patience = patience
         self._question: Timer | None = None
+        self._asked_for = 0
+        self.replugs = False
+        """Whether keys are pulled out and plugged in without anybody's being asked."""
+        self.expected = 0
+        """How many touches will be asked for in all, if that is known: each is then told by its number."""
         self._pin: str | None = None
         self._pin_refused = False
 
@@ -54,7 +60,7 @@ class Attendant:
     def ask_soon(self, text: str) -> None:
         """Say ``text`` once, unless :meth:`ask_no_more` comes first."""
         if self._question is None:
-            self._question = Timer(self._patience, self.say, [text])
+            self._question = Timer(self._patience, self._ask, [text])
             self._question.daemon = True
             self._question.start()
 
@@ -63,6 +69,30 @@ class Attendant:
         if self._question is not None:
             self._question.cancel()
             self._question = None
+
+    def touch_now(self, key: str) -> None:
+        """Have the key called ``key`` touched."""
+        self._ask(f"touch {key} now")
+
+    def verify_now(self, key: str, accepted: bool) -> None:
+        """Have its user verified by it, in vain unless ``accepted``."""
+        self._ask(f"touch {key} with a finger that it {'knows' if accepted else 'does not know'}")
+
+    def leave_alone(self, key: str, alone: bool) -> None:
+        """Let nobody touch it; unless ``alone``, that is over."""
+        self.say(f"{'do not touch' if alone else 'touch again when asked:'} {key}")
+
+    def wait(self, seconds: float) -> None:
+        """Let that much of the key's time pass."""
+        time.sleep(seconds)
+
+    def replug(self, text: str) -> None:
+        """Have a key pulled out and plugged in again, as ``text`` asks."""
+        self.say(text)
+
+    def renew(self) -> bool:
+        """Make the key what it was when the run began, if that is in the attendant's power."""
+        return False
 
     def pin(self, key: str) -> str:
         """The PIN of the key called ``key``.
@@ -84,6 +114,11 @@ class Attendant:
         """The key took the PIN for wrong."""
         if self._pin is not None:
             self._pin, self._pin_refused = None, True
+
+    def _ask(self, text: str) -> None:
+        self._asked_for += 1
+        left = self.expected - self._asked_for
+        self.say(f"{text}  (touch {self._asked_for} of {self.expected})" if left >= 0 else text)
 
     def _asked(self, question: str) -> str | None:
         if self._ask_secretly is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from fido2.hid import CTAPHID, TYPE_INIT
@@ -15,6 +17,9 @@ from harness.devices.key import DeviceError
 SILENCE = 5.0
 """Seconds after which a key has nothing more to say: at work it sends a KEEPALIVE every 0.1 s."""
 
+_PACKET_SIZE = 64
+_ECHO_TIME = 0.02
+"""Seconds after which no more answers come to what nobody waits for."""
 _BROADCAST = b"\xff\xff\xff\xff"
 _INIT = TYPE_INIT | CTAPHID.INIT
 
@@ -54,6 +59,8 @@ class Connection(CtapHidConnection):
         self._name = name
         self._channels: set[bytes] = set()
         self._nonce = b""
+        self.until = math.inf
+        """When, by the monotonic clock, an answer that is still not whole is waited for no longer."""
 
     @abstractmethod
     def send(self, packet: bytes) -> None:
@@ -73,7 +80,19 @@ class Connection(CtapHidConnection):
         packet = self.receive(SILENCE)
         if packet is None:
             raise DeviceError(f"{self._name} has said nothing for {SILENCE:.0f} s; is it a key, and running?")
+        if time.monotonic() > self.until:
+            raise DeviceError(f"{self._name} says again and again that it is at work, and does not end")
         return packet
+
+    def settle(self) -> None:
+        """Leave no request and no lock behind on the channels that were used."""
+        with suppress(DeviceError):
+            for channel in self._channels - {_BROADCAST}:
+                for command, data in ((CTAPHID.CANCEL, b""), (CTAPHID.INIT, bytes(8)), (CTAPHID.LOCK, b"\0")):
+                    head = channel + bytes((TYPE_INIT | command,)) + len(data).to_bytes(2, "big")
+                    self.send((head + data).ljust(_PACKET_SIZE, b"\0"))
+            while self.receive(_ECHO_TIME) is not None:
+                pass
 
     def receive(self, timeout: float) -> bytes | None:
         """The next packet on a channel that was written to; ``None`` after ``timeout`` seconds."""

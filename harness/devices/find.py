@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ OWNERS_PIN = "2468 keyrig"
 """What the owner of an emulated key that cannot be without a PIN has set."""
 
 FORMS = "emulated:PROFILE[+FAULT…], hid, hid:PATH, pcsc:READER or udp:HOST:PORT"
+
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, struct.error, RecursionError)
+"""What python-fido2 raises of answers that make no sense."""
 
 
 class KeySource(Protocol):
@@ -86,7 +90,7 @@ class HardwareSource:
         self._attendant = attendant
         self._destructive = destructive
         self.capabilities = self._found() | {
-            *(["power-cycle"] if plug.can_be_pulled else []),
+            *(["power-cycle"] if plug.can_be_pulled or attendant.replugs else []),
             *(["destructive"] if destructive else []),
         }
 
@@ -114,7 +118,9 @@ class HardwareSource:
         try:
             with closing(self.new(clock=ManualClock(), seed="")) as key:
                 return capabilities_of(key)
-        except (CtapError, ConnectionFailure) as error:
+        except DeviceError:
+            raise
+        except (CtapError, ConnectionFailure, *NONSENSE) as error:
             raise DeviceError(f"{self} does not answer as a security key does: {error}") from None
 
 

@@ -6,10 +6,11 @@ meanwhile: scenarios that let days pass do so for the service and its tokens; th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from threading import Event
+from threading import Event, Timer
 
 from fido2.ctap import STATUS
 from fido2.hid import TYPE_INIT, CtapHidDevice
@@ -18,18 +19,22 @@ from harness.devices.attendant import Attendant
 from harness.devices.attended import attended
 from harness.devices.connection import Connection, Plug
 from harness.devices.hidraw import HidrawPlug, keys_at_hand
-from harness.devices.key import DeviceError, Key
+from harness.devices.key import Key, Unchangeable
 from harness.devices.request import change
 
 REPLUG_TIME_LIMIT = 60.0
 """Seconds to pull a key out and plug it in again."""
+PATIENCE = 90.0
+"""Seconds after which a request that still runs is cancelled: whoever was to touch the key has gone."""
+CANCEL_TIME = 2.0
+"""Seconds that the key then has to end it."""
 
 
 class HardwareKey(Key):
     """The key at ``plug``, for which ``attendant`` does what takes a person.
 
-    It keeps what it is: what would change it, other than its counters, is a :class:`DeviceError` unless
-    ``destructive``.
+    It keeps what it is: what would change it, other than its counters, is :class:`Unchangeable` unless
+    ``destructive``; ``changed`` says whether anything did.
     """
 
     def __init__(self, plug: Plug, attendant: Attendant, *, destructive: bool = False) -> None:
@@ -38,6 +43,7 @@ class HardwareKey(Key):
         self._destructive = destructive
         self._opened: list[CtapHidDevice | Connection] = []
         self._raw: Connection | None = None
+        self.changed = False
         self._device = self.open()
 
     def __repr__(self) -> str:
@@ -66,23 +72,25 @@ class HardwareKey(Key):
         return self._device.call(cmd, data, event, on_keepalive)
 
     def touch(self) -> None:
-        self._attendant.say(f"touch {self.title} now")
+        self._attendant.touch_now(self.title)
 
     def verify(self, accepted: bool = True) -> None:
-        known = "knows" if accepted else "does not know"
-        self._attendant.say(f"touch {self.title} with a finger that it {known}")
+        self._attendant.verify_now(self.title, accepted)
 
     def leave_alone(self, alone: bool = True) -> None:
-        self._attendant.say(f"{'do not touch' if alone else 'touch again when asked:'} {self.title}")
+        self._attendant.leave_alone(self.title, alone)
 
     def wait(self, seconds: float) -> None:
-        time.sleep(seconds)
+        self._attendant.wait(seconds)
 
     def pin(self) -> str:
         return self._attendant.pin(self.title)
 
     def power_cycle(self) -> None:
-        self._plug.replug(self._attendant.say, REPLUG_TIME_LIMIT)
+        if self._attendant.replugs and not self._plug.can_be_pulled:
+            self._attendant.replug(f"replug {self.title}")
+        else:
+            self._plug.replug(self._attendant.replug, REPLUG_TIME_LIMIT)
         self.close()
         self._device = self.open()
 
@@ -103,16 +111,20 @@ class HardwareKey(Key):
         return self._raw.receive(timeout) if self._raw is not None else None
 
     def close(self) -> None:
-        """Close every channel to it."""
+        """End what raw packets began, and close every channel to it."""
+        if self._raw is not None:
+            self._raw.settle()
         for opened in self._opened:
             opened.close()
         self._opened.clear()
         self._raw = None
 
     def refuse_to_change(self, command: int, data: bytes) -> None:
-        """Raise a :class:`DeviceError` for a request that would change the key, if that is not allowed."""
-        if not self._destructive and (what := change(command, data)):
-            raise DeviceError(f"{what} would change {self.title}; only with --destructive is that done")
+        """Raise :class:`Unchangeable` for a request that would change the key, if that is not allowed."""
+        what = change(command, data)
+        if what and not self._destructive:
+            raise Unchangeable(f"{what} would change {self.title}; only with --destructive is that done")
+        self.changed |= what is not None
 
     @classmethod
     def list_devices(cls) -> Iterator[HardwareKey]:
@@ -127,7 +139,7 @@ class _Channel(CtapHidDevice):
     def __init__(self, key: HardwareKey, plug: Plug, attendant: Attendant) -> None:
         self._key = key
         self._attendant = attendant
-        connection = plug.connect()
+        self._way = connection = plug.connect()
         try:
             super().__init__(plug.descriptor, connection)
         except Exception:
@@ -142,5 +154,14 @@ class _Channel(CtapHidDevice):
         on_keepalive: Callable[[STATUS], None] | None = None,
     ) -> bytes:
         self._key.refuse_to_change(cmd, data)
-        exchange = partial(super().call, cmd, data, event)
-        return attended(self._attendant, self._key.title, exchange, cmd, data, on_keepalive)
+        given_up = event or Event()
+        self._way.until = time.monotonic() + PATIENCE + CANCEL_TIME
+        patience = Timer(PATIENCE, given_up.set)
+        patience.daemon = True
+        patience.start()
+        exchange = partial(super().call, cmd, data, given_up)
+        try:
+            return attended(self._attendant, self._key.title, exchange, cmd, data, on_keepalive)
+        finally:
+            patience.cancel()
+            self._way.until = math.inf

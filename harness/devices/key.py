@@ -16,6 +16,10 @@ class NotCapable(DeviceError):  # noqa: N818  # the nature of a device, not a fa
     """A device cannot do what a scenario asks of it; the scenario is skipped."""
 
 
+class Unchangeable(DeviceError):  # noqa: N818  # the owner's will, not a fault
+    """A request would change a key for good, and its owner has not allowed that; nothing was sent."""
+
+
 class Key(CtapDevice):
     """A python-fido2 ``CtapDevice``, and what a person does with a key besides.
 

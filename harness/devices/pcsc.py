@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,7 +14,7 @@ from fido2.hid.base import HidDescriptor
 
 from harness.devices.attendant import Attendant
 from harness.devices.attended import attended
-from harness.devices.key import DeviceError, Key
+from harness.devices.key import DeviceError, Key, Unchangeable
 from harness.devices.request import change
 
 EXTRA = "readers need the extra pcsc: pip install 'keyrig[pcsc]', after apt-get install swig libpcsclite-dev"
@@ -125,6 +124,7 @@ class PcscKey(Key):
         self._plug = plug
         self._attendant = attendant
         self._destructive = destructive
+        self.changed = False
         self._connect()
 
     def __repr__(self) -> str:
@@ -156,8 +156,10 @@ class PcscKey(Key):
         event: Event | None = None,
         on_keepalive: Callable[[STATUS], None] | None = None,
     ) -> bytes:
-        if not self._destructive and (what := change(cmd, data)):
-            raise DeviceError(f"{what} would change {self.title}; only with --destructive is that done")
+        what = change(cmd, data)
+        if what and not self._destructive:
+            raise Unchangeable(f"{what} would change {self.title}; only with --destructive is that done")
+        self.changed |= what is not None
 
         def exchange(heard: Callable[[STATUS], None]) -> bytes:
             with _in_a_line(self._plug.reader):
@@ -187,17 +189,16 @@ class PcscKey(Key):
             raise DeviceError(f"the card in {self._plug.reader} is no security key any more") from None
 
     def touch(self) -> None:
-        self._attendant.say(f"touch {self.title} now")
+        self._attendant.touch_now(self.title)
 
     def verify(self, accepted: bool = True) -> None:
-        known = "knows" if accepted else "does not know"
-        self._attendant.say(f"touch {self.title} with a finger that it {known}")
+        self._attendant.verify_now(self.title, accepted)
 
     def leave_alone(self, alone: bool = True) -> None:
-        self._attendant.say(f"{'do not touch' if alone else 'touch again when asked:'} {self.title}")
+        self._attendant.leave_alone(self.title, alone)
 
     def wait(self, seconds: float) -> None:
-        time.sleep(seconds)
+        self._attendant.wait(seconds)
 
     def pin(self) -> str:
         return self._attendant.pin(self.title)

@@ -135,7 +135,7 @@ def test_what_is_destructive_is_done_to_the_key_that_was_typed(run: Run, serve: 
     done = run(RESETS, at(served), "--destructive", typed=f"udp:127.0.0.1:{served.port}\n")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
-    assert f"Scenarios may reset security key, udp:127.0.0.1:{served.port}, and what is on" in done.stderr
+    assert f"What is run may reset security key, udp:127.0.0.1:{served.port}, and what is on" in done.stderr
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "udp:127.0.0.1:1\n"])
