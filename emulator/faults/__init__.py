@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.faults import assertion, ctaphid, info, pin, registration, u2f
+from emulator.faults import assertion, config, ctaphid, info, management, pin, registration, u2f
 from emulator.faults.fault import Fault, Layer, broken_card, broken_key
 
 __all__ = ["FAULTS", "Fault", "Layer", "broken_card", "broken_key", "faults_named"]
@@ -16,6 +16,8 @@ FAULTS: tuple[Fault, ...] = (
     *assertion.FAULTS,
     *u2f.FAULTS,
     *pin.FAULTS,
+    *config.FAULTS,
+    *management.FAULTS,
 )
 """Every fault there is, by the part of the specification that it breaks."""
 

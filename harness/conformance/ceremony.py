@@ -65,12 +65,14 @@ class Assertion:
 class Ceremony:
     """Makes and uses credentials for ``rp_id``.
 
-    What the key demands of its user (a PIN, a finger) goes with every request unless ``bare``.
+    What the key demands of its user (a PIN, a finger) goes with every request unless ``bare``. ``pin`` is
+    what the user types who has set one meanwhile.
     """
 
     def __init__(self, probe: Probe, rp_id: str = RP_ID) -> None:
         self.probe = probe
         self.rp_id = rp_id
+        self.pin: str | None = None
 
     def creation(self, **changed: Any) -> dict[int, Any]:
         """makeCredential's required members.
@@ -143,7 +145,7 @@ class Ceremony:
         """The members that show who is there, as far as the key has been set up for it."""
         probe = self.probe
         if probe.option("clientPin"):
-            pin = probe.key.pin() or _owner_unknown(probe)
+            pin = self.pin or probe.key.pin() or _owner_unknown(probe)
             version = probe.info[6][0]
             auth = PinAuth(probe, version)
             with_permissions = probe.option("pinUvAuthToken")
