@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.faults import assertion, config, ctaphid, info, management, pin, registration, u2f
+from emulator.faults import assertion, blobs, config, ctaphid, info, management, pin, registration, u2f
 from emulator.faults.fault import Fault, Layer, broken_card, broken_key
 
 __all__ = ["FAULTS", "Fault", "Layer", "broken_card", "broken_key", "faults_named"]
@@ -18,6 +18,7 @@ FAULTS: tuple[Fault, ...] = (
     *pin.FAULTS,
     *config.FAULTS,
     *management.FAULTS,
+    *blobs.FAULTS,
 )
 """Every fault there is, by the part of the specification that it breaks."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -299,3 +300,38 @@ def instead_of_power_cycle(
 ) -> Callable[[Commands, Parts], Commands]:
     """A power cycle that does something else."""
     return lambda inner, parts: _Beforehand(inner, lambda *_: None, lambda now: act(parts.state, now))
+
+
+def taken_for(
+    command: CtapCommand, others: Callable[[bytes], Iterable[bytes]]
+) -> Callable[[Commands, Parts], Commands]:
+    """A pinUvAuthParam of ``command`` that is good also if it was made over one of the ``others``."""
+
+    def act(state: AuthenticatorState) -> None:
+        for protocol in state.session.protocols.values():
+            sound = partial(type(protocol).verify, protocol)
+
+            def verify(
+                key: bytes, message: bytes, signature: bytes, sound: Callable[..., bool] = sound
+            ) -> bool:
+                return any(sound(key, each, signature) for each in (message, *others(message)))
+
+            protocol.verify = verify  # type: ignore[method-assign]  # broken on purpose
+
+    return before(command, act)
+
+
+def afterwards(
+    command: CtapCommand, act: Callable[[AuthenticatorState], None]
+) -> Callable[[Commands, Parts], Commands]:
+    """Something done to the state when ``command`` is over."""
+
+    def wrap(inner: Commands, parts: Parts) -> Commands:
+        def answer(message: bytes, answer: bytes) -> bytes:
+            if message[0] == command:
+                act(parts.state)
+            return answer
+
+        return ChangedCommands(inner, answer=answer)
+
+    return wrap
