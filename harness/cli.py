@@ -77,6 +77,14 @@ def main() -> None:
     "credentials. You are asked which key.",
 )
 @click.option("--token", metavar="KIND", help="The kind of TOTP token they use.")
+@click.option("--profile", metavar="NAME", help="The AWS that the service plays: aws-2020 … or a .toml file.")
+@click.option(
+    "--endpoint-url",
+    metavar="URL",
+    help="Run them at somebody else's IAM and STS, with the AWS credentials of the environment.",
+)
+@click.option("--coverage", is_flag=True, help="Instead, say what AWS's documents state and what shows it.")
+@click.option("--markdown", is_flag=True, help="Instead of the stories, a Markdown table of the results.")
 @click.option("--seed", metavar="TEXT", help="Seed of every emulated device.")
 @click.pass_obj
 def run(
@@ -93,12 +101,21 @@ def run(
     pin_env: str | None,
     destructive: bool,
     token: str | None,
+    profile: str | None,
+    endpoint_url: str | None,
+    coverage: bool,
+    markdown: bool,
     seed: str | None,
 ) -> None:
     """Run scenarios and tell their stories: the packaged ones, or those of your FILEs.
 
     A FILE is a Python file of pytest tests that use the fixture `world`; FILE::test_name picks one.
     """
+    if coverage:
+        from harness.coverage import table
+
+        click.echo(table(), nl=False)
+        return
     for file in files:
         if not Path(file.partition("::")[0]).exists():
             raise Misuse(f"no such file: {file} (packaged scenarios are chosen with -k)")
@@ -108,13 +125,16 @@ def run(
         "--keyrig-pin-env": pin_env,
         "--keyrig-destructive": confirmed(key) if key and destructive else None,
         "--keyrig-token": token,
+        "--keyrig-profile": profile,
+        "--keyrig-endpoint-url": endpoint_url,
         "--keyrig-seed": seed,
     }
     args = given(options)
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + ["--collect-only"] * only_list
     tests = files or packaged("scenarios")
-    sys.exit(run_pytest([*tests, "--tb=short", *args, *pytest_args], "harness.report"))
+    reporter = "harness.verdicts" if markdown else "harness.report"
+    sys.exit(run_pytest([*tests, "--tb=short", *args, *pytest_args], reporter))
 
 
 @main.command("list")

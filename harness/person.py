@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -15,12 +15,15 @@ from harness.devices.key import Key
 from harness.devices.token import Token
 from harness.page import Page, PlatformError
 from harness.platform import Browser, Sdk, SecurityKeyError
-from harness.service.identity import Identity
+from harness.service.events import Event
 from harness.service.model import User
 from harness.story import Story
 
 Via = Literal["console", "api"]
 Codes = tuple[str, str]
+
+BORROWED = r"keyrig-[0-9a-f]{8}-"
+"""What stands before the names of users and devices in an account that others use, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -64,6 +67,29 @@ class Outcome:
         return self.scanned
 
 
+class Place(Protocol):
+    """Where a person is: what doors there are to the service, and who tells the story."""
+
+    @property
+    def story(self) -> Story: ...
+
+    def open_browser(self, key: Key | None) -> Browser:
+        """A new browser, with ``key`` plugged in; ``NotCapable`` where there is no console."""
+        ...
+
+    def sdk_of(self, user: User) -> Sdk:
+        """An SDK with an access key of the user's."""
+        ...
+
+    def noted(self) -> Sequence[Event]:
+        """What the service has noted so far, as far as it can be seen from here."""
+        ...
+
+    def called(self, name: str) -> str:
+        """What a device that the story calls ``name`` is called there."""
+        ...
+
+
 class Person:
     """Someone with a user of the account and its password; ``str()`` is what the story calls them.
 
@@ -71,19 +97,16 @@ class Person:
     :class:`~harness.page.PlatformError`. ``of`` is whose device it is, unless their own.
     """
 
-    def __init__(
-        self, user: User, password: str, *, account: str, identity: Identity, story: Story, base_url: str
-    ) -> None:
+    def __init__(self, user: User, password: str, *, account: str, place: Place) -> None:
         self.user = user
         self.password = password
         self.account = account
-        self.base_url = base_url
-        self._identity = identity
-        self._story = story
+        self._place = place
+        self._story = place.story
         self._browser: Browser | None = None
 
     def __str__(self) -> str:
-        return self.user.name
+        return _short(self.user.name)
 
     def __repr__(self) -> str:
         return f"<{self}>"
@@ -104,9 +127,7 @@ class Person:
     @cached_property
     def sdk(self) -> Sdk:
         """An SDK with an access key of theirs."""
-        root = self._identity.root_caller(self.user.account_id)
-        access_key = self._identity.create_access_key(root, None if self.user.root else self.name)
-        return Sdk(self.base_url, access_key.id, access_key.secret)
+        return self._place.sdk_of(self.user)
 
     def close(self) -> None:
         """Close the browser."""
@@ -121,18 +142,19 @@ class Person:
         device: Token | Key | None = None,
         *,
         code: str | None = None,
+        choosing: Token | None = None,
     ) -> Outcome:
         """Sign in from a new browser with the password, and with what a token shows or a key answers.
 
-        ``code`` is typed instead of what the token shows. With a password alone, being asked for MFA is a
-        refusal.
+        ``code`` is typed instead of what the token shows; of several devices, ``choosing`` is chosen instead
+        of that token. With a password alone, being asked for MFA is a refusal.
         """
 
         def attempt(browser: Browser) -> Page:
             page = self._give_password(browser)
             if page.error is not None or device is None:
                 return page
-            return _prove(browser, device, code)
+            return _prove(browser, device, code, choosing)
 
         match device:
             case None:
@@ -190,6 +212,68 @@ class Person:
         text = f"{self} resyncs {name_of(token)} before signing in"
         return self._in_console(text, attempt, "in sync again", _done)
 
+    # Root without its MFA device (S4).
+
+    def ask_for_another_way(self) -> Outcome:
+        """Give the password, have problems with the device, ask for e-mail and phone instead."""
+
+        def attempt(browser: Browser) -> Page:
+            page = self._give_password(browser)
+            return page if page.error is not None else browser.alternative_factors()
+
+        self._new_browser()
+        return self._in_console(
+            f"{self} asks for another way in", attempt, "offered", lambda page: "send-email" in page.forms
+        )
+
+    def have_email_sent(self) -> Outcome:
+        """Step 1: have the e-mail sent to root's address, or sent again."""
+        return self._in_console(
+            f"{self} has the e-mail sent", Browser.send_recovery_email, "sent", _with_text("email-sent")
+        )
+
+    def follow_email(self) -> Outcome:
+        """Step 1: open the last e-mail and follow its link."""
+        return self._in_console(
+            f"{self} follows the link in the e-mail",
+            Browser.follow_recovery_email,
+            "verified",
+            _with_text("email-verified"),
+        )
+
+    def take_call(self, digits: str | None = None) -> Outcome:
+        """Step 2: have the phone called, and type the six digits that the screen shows, or others."""
+
+        def attempt(browser: Browser) -> Page:
+            page = browser.call_recovery_phone()
+            if "recovery-code" not in page.texts:
+                return page
+            return browser.answer_call(digits or page.texts["recovery-code"])
+
+        text = f"{self} answers the call and types the digits"
+        return self._in_console(text, attempt, "verified", _with_text("phone-verified"))
+
+    def finish_recovery(self) -> Outcome:
+        """Step 3: sign in without MFA."""
+        text = f"{self} signs in without the device"
+        return self._in_console(text, Browser.finish_recovery, "signed in", _signed_in)
+
+    def ask_support(self, answers: Mapping[str, str]) -> Outcome:
+        """Reach neither e-mail nor phone, and fill in the form to support."""
+
+        def attempt(browser: Browser) -> Page:
+            return browser.ask_support(answers)
+
+        return self._in_console(f"{self} asks support", attempt, "sent", _done)
+
+    def change_phone_number(self, number: str) -> Outcome:
+        """Change the number that root's recovery calls, as an administrator may."""
+
+        def attempt(browser: Browser) -> Page:
+            return browser.change_phone_number(number)
+
+        return self._in_console(f"{self} changes the phone number", attempt, "changed", _done)
+
     # Devices, one's own or another's.
 
     def enable_virtual(
@@ -208,18 +292,19 @@ class Person:
         """
         entry: list[Token] = []
 
-        def scan(picture: bytes, serial_number: str) -> Codes:
-            entry.append(app.scan(picture, serial_number=serial_number))
-            return (codes or _read_two)(entry[0])
+        def read(added: Token) -> Codes:
+            entry.append(added)
+            return (codes or _read_two)(added)
 
         def in_console(browser: Browser) -> Page:
             shown = browser.assign_authenticator_app(name, _name(of))
-            return browser.enter_two_codes(*scan(shown.qr_code, self._virtual_serial_number(name, of)))
+            serial_number = self._virtual_serial_number(name, of)
+            return browser.enter_two_codes(*read(app.scan(shown.qr_code, serial_number=serial_number)))
 
         def by_api(iam: Any) -> Any:
-            made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
-            serial_number = made["SerialNumber"]
-            return self._enable(iam, of, serial_number, scan(made["QRCodePNG"], serial_number))
+            called = self._place.called(name)
+            made = iam.create_virtual_mfa_device(VirtualMFADeviceName=called)["VirtualMFADevice"]
+            return self._enable(iam, of, made["SerialNumber"], read(_taken_in(app, made)))
 
         outcome = self._either(f"enables {name}", of, via, in_console, by_api, "enabled")
         return replace(outcome, scanned=entry[0] if entry else None)
@@ -300,6 +385,20 @@ class Person:
         how = f" with {_short(serial_number)}" if serial_number else ""
         return self._attempt(f"{self} asks for a session token{how}", "given", lambda: _called(call))
 
+    def assume_role(self, role_arn: str, token: Token | None = None, *, code: str | None = None) -> Outcome:
+        """Call AssumeRole, with MFA if there is a ``token``; the outcome's ``answer`` is an :class:`Sdk`."""
+
+        def call() -> Any:
+            if token is None:
+                return self.sdk.assume_role(role_arn)
+            return self.sdk.assume_role(
+                role_arn, serial_number=token.serial_number, token_code=code or token.read()
+            )
+
+        how = f" with {name_of(token)}" if token else ""
+        text = f"{self} assumes the role {_short(role_arn)}{how}"
+        return self._attempt(text, "assumed", lambda: _called(call))
+
     def call(self, what: str, operation: Callable[[Sdk], Any], *, sdk: Sdk | None = None) -> Outcome:
         """Call anything else; ``what`` tells the story of it, ``sdk`` is another than their own."""
         return self._attempt(f"{self} {what}", "done", lambda: _called(lambda: operation(sdk or self.sdk)))
@@ -325,7 +424,7 @@ class Person:
 
     def _new_browser(self, key: Key | None = None) -> Browser:
         self.close()
-        self._browser = Browser(self.base_url, key=key)
+        self._browser = self._place.open_browser(key)
         return self._browser
 
     def _either(
@@ -366,13 +465,13 @@ class Person:
         return self._attempt(text, done, attempt)
 
     def _attempt(self, text: str, done: str, attempt: Callable[[], Outcome]) -> Outcome:
-        began, before = self._story.elapsed, len(self._identity.events)
+        began, before = self._story.elapsed, len(self._place.noted())
         try:
             outcome = attempt()
         except Exception as error:
             self._story.tell(text, f"broke off: {error}", at=began)
             raise
-        events = list(self._identity.events)[before:]
+        events = self._place.noted()[before:]
         notes = [event.additional["diagnosis"] for event in events if "diagnosis" in event.additional]
         outcome = replace(outcome, diagnosis=notes[-1] if notes else "")
         refusal = f"refused, {outcome.diagnosis or outcome.code or outcome.text}"
@@ -386,23 +485,33 @@ def name_of(token: Token) -> str:
 
 
 def _short(serial_number: str) -> str:
-    """The name at the end of an ARN, or all of a printed serial number."""
-    return re.sub(r"-[A-Z2-7]{26}$", "", serial_number.rpartition("/")[2])
+    """The name at the end of an ARN, or all of a printed serial number, without what is added for safety."""
+    return re.sub(rf"^{BORROWED}|-[A-Z2-7]{{26}}$", "", serial_number.rpartition("/")[2])
 
 
 def _name(person: Person | None) -> str | None:
     return None if person is None else person.name
 
 
+def _taken_in(app: AuthenticatorApp, made: Mapping[str, Any]) -> Token:
+    """The app's new entry: the picture scanned or, where that is none, the text secret typed in."""
+    serial_number = made["SerialNumber"]
+    try:
+        return app.scan(made["QRCodePNG"], serial_number=serial_number)
+    except ValueError:
+        secret = made["Base32StringSeed"].decode("ascii", "replace")
+        return app.add(f"otpauth://totp/typed?secret={secret}", serial_number=serial_number)
+
+
 def _read_two(token: Token) -> Codes:
     return token.read_two()
 
 
-def _prove(browser: Browser, device: Token | Key, code: str | None) -> Page:
+def _prove(browser: Browser, device: Token | Key, code: str | None, choosing: Token | None = None) -> Page:
     """Answer the MFA page."""
     if isinstance(device, Key):
         return browser.use_security_key()
-    chosen = _asked(browser.page, "mfa-code", device.serial_number)
+    chosen = _asked(browser.page, "mfa-code", (choosing or device).serial_number)
     return browser.enter_code(code or device.read(), chosen)
 
 
@@ -414,6 +523,10 @@ def _asked(page: Page, purpose: str, device: str | None) -> str | None:
 
 def _signed_in(page: Page) -> bool:
     return "sign-out" in page.forms
+
+
+def _with_text(name: str) -> Callable[[Page], bool]:
+    return lambda page: page.error is None and name in page.texts
 
 
 def _done(page: Page) -> bool:

@@ -12,12 +12,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 import botocore.config
-import botocore.loaders
 import botocore.session
 import httpx
 from fido2.client import ClientError, DefaultClientDataCollector, Fido2Client, UserInteraction
@@ -158,6 +158,47 @@ class Browser:
             code_1=code_1,
             code_2=code_2,
         )
+
+    # Root without its MFA device: e-mail and phone instead (S4). The outbox is mailbox and phone.
+
+    def alternative_factors(self) -> Page:
+        """From root's MFA page: having problems with the device, go for the other way in."""
+        self.follow("troubleshoot-mfa")
+        return self.follow("alternative-factors")
+
+    def send_recovery_email(self) -> Page:
+        """Have the e-mail sent, once more if it was before."""
+        return self.submit("send-email")
+
+    def follow_recovery_email(self) -> Page:
+        """Open the last e-mail and follow its link."""
+        self.open("/outbox")
+        return self.follow("verify-email")
+
+    def call_recovery_phone(self) -> Page:
+        """Have the phone called; the page shows the six digits to type on it."""
+        return self.submit("call-phone")
+
+    def answer_call(self, digits: str) -> Page:
+        """Pick up the phone, type ``digits``, and look at the screen again, unless the caller objects."""
+        recovery = self.page.url
+        self.open("/outbox")
+        page = self.submit("answer-call", digits=digits)
+        return page if page.error is not None else self.open(recovery)
+
+    def finish_recovery(self) -> Page:
+        """Sign in to the console, e-mail address and phone number being verified."""
+        return self.submit("finish-recovery")
+
+    def ask_support(self, answers: Mapping[str, str]) -> Page:
+        """From the pages of the other way in: reach neither, fill in the form to support."""
+        self.follow("ask-for-support")
+        return self.submit("ask-support", answers)
+
+    def change_phone_number(self, number: str) -> Page:
+        """Change the account's phone number."""
+        self.follow("account-page")
+        return self.submit("change-phone-number", phone_number=number)
 
     def sign_out(self) -> Page:
         """Sign out; the page after it says so."""
@@ -359,29 +400,44 @@ class Sdk:
         given = {name: value for name, value in asked.items() if value is not None}
         return self.with_credentials(self.sts.get_session_token(**given)["Credentials"])
 
+    def assume_role(
+        self,
+        role_arn: str,
+        *,
+        session_name: str = "keyrig",
+        serial_number: str | None = None,
+        token_code: str | None = None,
+    ) -> Sdk:
+        """Call AssumeRole, with MFA if given, and go on with what it returns."""
+        asked = {"SerialNumber": serial_number, "TokenCode": token_code}
+        given = {name: value for name, value in asked.items() if value is not None}
+        answer = self.sts.assume_role(RoleArn=role_arn, RoleSessionName=session_name, **given)
+        return self.with_credentials(answer["Credentials"])
+
     def _client(self, service: str) -> Any:
-        session = botocore.session.Session(
-            {
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
-        )
-        session.register_component("data_loader", _published_models())
-        return boto3.session.Session(
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self._secret_access_key,
-            aws_session_token=self._session_token,
-            region_name=REGION,
-            botocore_session=session,
-        ).client(
-            service,
-            endpoint_url=self.base_url,
-            config=botocore.config.Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=30),
-        )
+        with _MAKING_A_CLIENT:
+            return _session().client(
+                service,
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self._secret_access_key,
+                aws_session_token=self._session_token,
+                endpoint_url=self.base_url,
+                config=botocore.config.Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=30),
+            )
+
+
+# Many threads may use a client, but only one at a time make one of a session (boto3's guide).
+_MAKING_A_CLIENT = Lock()
 
 
 @cache
-def _published_models() -> botocore.loaders.Loader:
-    """The service models, which clients only read: parsing them again would take most of a client's time."""
-    return botocore.loaders.create_loader()
+def _session() -> boto3.session.Session:
+    """What clients are made of: making it anew, models and all, would take most of a client's time."""
+    session = botocore.session.Session(
+        {
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
+    return boto3.session.Session(region_name=REGION, botocore_session=session)

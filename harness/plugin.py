@@ -7,9 +7,9 @@ goes into the JUnit report as properties.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,12 +18,15 @@ if TYPE_CHECKING:  # imported where used: every pytest run in an environment wit
     from harness.devices.find import KeySource
     from harness.devices.key import Key
     from harness.devices.token import TokenSource
+    from harness.elsewhere import Elsewhere
+    from harness.service.profile import ServiceProfile
     from harness.world import World
 
-DEFAULT_KEY, DEFAULT_TOKEN = "emulated:ctap21", "emulated"
+DEFAULT_KEY, DEFAULT_TOKEN, DEFAULT_PROFILE = "emulated:ctap21", "emulated", "aws-2026"
 
-WORLD: pytest.StashKey[World] = pytest.StashKey()
+WORLD: pytest.StashKey[World | Elsewhere] = pytest.StashKey()
 KEY_SOURCE: pytest.StashKey[KeySource] = pytest.StashKey()
+PROFILE: pytest.StashKey[ServiceProfile] = pytest.StashKey()
 TOKEN_SOURCE: pytest.StashKey[TokenSource] = pytest.StashKey()
 
 
@@ -42,17 +45,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the key in your hand, by serial number or else name, that may be changed for good",
     )
     group.addoption("--keyrig-token", default=DEFAULT_TOKEN, metavar="KIND", help="TOTP tokens for scenarios")
+    group.addoption(
+        "--keyrig-profile",
+        default=DEFAULT_PROFILE,
+        metavar="NAME",
+        help="the service's profile, or a .toml file",
+    )
+    group.addoption(
+        "--keyrig-endpoint-url", metavar="URL", help="somebody else's IAM and STS to run scenarios at"
+    )
     group.addoption("--keyrig-seed", default="keyrig", metavar="TEXT", help="seed of every emulated device")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "source(name, ...): what a scenario rests on: S2, a document's title")
-    config.addinivalue_line("markers", "needs(capability, ...): skip unless the key has them, such as ctap2")
+    config.addinivalue_line(
+        "markers", "needs(capability, ...): skip unless the key, or the service's profile, has them"
+    )
+    config.addinivalue_line(
+        "markers", "service(name=value, ...): what the world's service is to be like, such as totp_server"
+    )
     # An unknown device is a usage error before anything runs; the default ones are known.
     if config.getoption("keyrig_key") != DEFAULT_KEY:
         key_source(config)
     if config.getoption("keyrig_token") != DEFAULT_TOKEN:
         _token_source(config)
+    if config.getoption("keyrig_profile") != DEFAULT_PROFILE:
+        _profile(config)
+    if config.getoption("keyrig_endpoint_url"):
+        _reach(config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -78,26 +99,73 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
+def world(request: pytest.FixtureRequest) -> Iterator[World | Elsewhere]:
     """A world of its own: one clock, a relying party with one account, and whoever you bring into it."""
-    from harness.world import World
-
     config = request.config
-    source = key_source(config)
-    needed = [capability for mark in request.node.iter_markers("needs") for capability in mark.args]
-    if missing := [capability for capability in needed if capability not in source.capabilities]:
-        pytest.skip(f"needs {', '.join(missing)}, which {source} does not have")
-    with World(
-        key_source=source,
-        token_source=_token_source(config),
-        seed=f"{config.getoption('keyrig_seed')} {request.node.nodeid}",
-    ) as world:
+    settings = {
+        name: value for mark in request.node.iter_markers("service") for name, value in mark.kwargs.items()
+    }
+    elsewhere = config.getoption("keyrig_endpoint_url")
+    with _elsewhere(elsewhere, settings) if elsewhere else _world(request, settings) as world:
         request.node.stash[WORLD] = world
         yield world
 
 
+def _world(request: pytest.FixtureRequest, settings: Mapping[str, Any]) -> World:
+    from harness.world import SERVICE_CAPABILITIES, World
+
+    config = request.config
+    source, profile = key_source(config), _profile(config)
+    has = {
+        **dict.fromkeys(source.capabilities, True),
+        **{name: has(profile) for name, has in SERVICE_CAPABILITIES.items()},
+    }
+    needed = [capability for mark in request.node.iter_markers("needs") for capability in mark.args]
+    if missing := [capability for capability in needed if not has.get(capability)]:
+        whose = f"the profile {profile.name}" if set(missing) <= SERVICE_CAPABILITIES.keys() else source
+        pytest.skip(f"needs {', '.join(missing)}, which {whose} does not have")
+    try:
+        return World(
+            key_source=source,
+            token_source=_token_source(config),
+            seed=f"{config.getoption('keyrig_seed')} {request.node.nodeid}",
+            profile=profile,
+            **settings,
+        )
+    except ValueError as error:
+        pytest.fail(f"the marker service: {error}", pytrace=False)
+
+
+def _elsewhere(url: str, settings: Mapping[str, Any]) -> Elsewhere:
+    from harness.elsewhere import Elsewhere
+
+    if settings:
+        pytest.skip(f"it sets {', '.join(settings)} of the service, and {url} cannot be told that")
+    return Elsewhere.at(url)
+
+
+def _reach(config: pytest.Config) -> None:
+    from harness.elsewhere import Elsewhere, ElsewhereError
+
+    try:
+        Elsewhere.at(config.getoption("keyrig_endpoint_url")).reach()
+    except ElsewhereError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _profile(config: pytest.Config) -> ServiceProfile:
+    from harness.service.profile import ProfileError, ServiceProfile
+
+    if PROFILE not in config.stash:
+        try:
+            config.stash[PROFILE] = ServiceProfile.load(config.getoption("keyrig_profile"))
+        except ProfileError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[PROFILE]
+
+
 @pytest.fixture
-def key(world: World) -> Key:
+def key(world: World | Elsewhere) -> Key:
     """The key that ``--key`` names, new."""
     return world.key()
 

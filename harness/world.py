@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
@@ -17,17 +17,22 @@ from typing import Any, Self
 
 import argon2
 
-from emulator.clock import ManualClock
+from emulator.clock import DriftingClock, ManualClock
 from harness.devices.emulated_token import AuthenticatorApp, EmulatedToken
 from harness.devices.find import KeySource, find_key
 from harness.devices.key import DeviceError, Key
 from harness.devices.token import HardwareToken, TokenSource
 from harness.person import Person
+from harness.platform import Browser, Sdk
 from harness.service.app import RunningService
+from harness.service.events import Event, Trail
 from harness.service.identity import Identity
+from harness.service.key_metadata import KeyMetadata
 from harness.service.model import User
 from harness.service.profile import ServiceProfile
 from harness.service.store import MemoryStore
+from harness.service.totp_limits import TotpLimits
+from harness.service.totp_servers import totp_server
 from harness.story import Story
 
 Policy = Mapping[str, Any]
@@ -65,13 +70,23 @@ MANAGE_OWN_MFA: Policy = {
 """What users need to look after their own devices: what S0's policy allows, without its denials, and apps."""
 
 ROOT_EMAIL = "root@example.com"
+PHONE_NUMBER = "+12065550100"
+
+SEVERAL_DEVICES, LATE_PAIRS = "several-devices", "late-pairs"
+SERVICE_CAPABILITIES: Mapping[str, Callable[[ServiceProfile], bool]] = {
+    SEVERAL_DEVICES: lambda profile: profile.max_devices > 1,
+    LATE_PAIRS: lambda profile: profile.late_pair == "associate-out-of-sync",
+}
+"""What scenarios may need of a service's profile, not of a key."""
 
 
 class World:
     """A world with one account. A context manager, for it runs a service.
 
     ``key_source`` and ``token_source`` make its devices, ``seed`` decides all that is random. ``profile`` is
-    the service's, a packaged name or a ``.toml`` file.
+    the service's, a packaged name or a ``.toml`` file; ``values`` are some of its values, otherwise. With
+    ``totp_server`` the service judges TOTP codes by that server's rule (``keyrig drift`` knows them), with
+    ``metadata`` it knows models of security keys.
     """
 
     def __init__(
@@ -80,9 +95,13 @@ class World:
         key_source: KeySource | None = None,
         token_source: TokenSource = EmulatedToken,
         seed: str = "keyrig",
-        profile: str = "aws-2026",
+        profile: str | ServiceProfile = "aws-2026",
+        totp_server: str | None = None,
+        metadata: KeyMetadata | None = None,
+        **values: object,
     ) -> None:
         self.clock = ManualClock()
+        self.service_clock = DriftingClock(self.clock)
         self.story = Story(self.clock)
         self._key_source = key_source or find_key("emulated:ctap21")
         self._token_source = token_source
@@ -92,13 +111,16 @@ class World:
         self._left_open = ExitStack()
         self.identity = Identity(
             MemoryStore(),
-            clock=self.clock,
-            profile=ServiceProfile.load(profile),
+            clock=self.service_clock,
+            profile=_loaded(profile).with_values(**values),
+            metadata=metadata,
+            totp_limits=_totp_limits(totp_server),
             random_bytes=self._random.randbytes,
             # These passwords protect nothing; a run of scenarios hashes dozens.
             password_hasher=argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
         )
         self.account = self.identity.create_account("example-corp", ROOT_EMAIL, _password("root"))
+        self.identity.update_phone_number(self.identity.root_caller(self.account.id), PHONE_NUMBER)
         self.service = RunningService(self.identity)
 
     def __enter__(self) -> Self:
@@ -114,6 +136,17 @@ class World:
     def wait(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Let time pass for everyone and everything in this world."""
         self.clock.advance(days * 86_400 + hours * 3_600 + minutes * 60 + seconds)
+
+    def step_service_clock(self, seconds: float) -> None:
+        """Set the service's clock on by ``seconds``, or back if negative; nobody else's."""
+        self.service_clock.step(seconds)
+        way = "ahead" if seconds > 0 else "back"
+        self.story.tell(f"the service's clock jumps {abs(seconds):.0f} s {way}")
+
+    @property
+    def events(self) -> Trail:
+        """The service's audit trail."""
+        return self.identity.events
 
     # People.
 
@@ -134,16 +167,31 @@ class World:
         return self._person(user, self.account.id)
 
     def _person(self, user: User, account: str) -> Person:
-        person = Person(
-            user,
-            _password(user.name),
-            account=account,
-            identity=self.identity,
-            story=self.story,
-            base_url=self.service.base_url,
-        )
+        person = Person(user, _password(user.name), account=account, place=self)
         self._left_open.callback(person.close)
         return person
+
+    def role(
+        self, name: str, *, trust: Mapping[str, Any] | None = None, policies: Iterable[Policy] = ()
+    ) -> str:
+        """A new role that the account's users may assume, under ``trust`` as condition; its ARN."""
+        return make_role(self.root.sdk.iam, self.account.id, name, trust, policies)
+
+    # The doors, as a person finds them (harness.person.Place).
+
+    def open_browser(self, key: Key | None) -> Browser:
+        return Browser(self.service.base_url, key=key)
+
+    def sdk_of(self, user: User) -> Sdk:
+        root = self.identity.root_caller(user.account_id)
+        access_key = self.identity.create_access_key(root, None if user.root else user.name)
+        return Sdk(self.service.base_url, access_key.id, access_key.secret)
+
+    def noted(self) -> Sequence[Event]:
+        return list(self.identity.events)
+
+    def called(self, name: str) -> str:
+        return name
 
     # Devices.
 
@@ -199,6 +247,31 @@ class World:
     def app(self, *, offset: float = 0.0, drift_ppm: float = 0.0) -> AuthenticatorApp:
         """An authenticator app on a phone whose clock is that wrong."""
         return AuthenticatorApp(self.clock, offset=offset, drift_ppm=drift_ppm)
+
+
+def make_role(
+    iam: Any, account_id: str, name: str, trust: Mapping[str, Any] | None, policies: Iterable[Policy]
+) -> str:
+    """Create a role by API that principals of the account may assume if the conditions ``trust`` hold."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+        "Action": "sts:AssumeRole",
+        **({"Condition": trust} if trust else {}),
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"])
+    for number, policy in enumerate(policies, start=1):
+        iam.put_role_policy(RoleName=name, PolicyName=f"policy-{number}", PolicyDocument=json.dumps(policy))
+    return arn
+
+
+def _loaded(profile: str | ServiceProfile) -> ServiceProfile:
+    return profile if isinstance(profile, ServiceProfile) else ServiceProfile.load(profile)
+
+
+def _totp_limits(server: str | None) -> TotpLimits | None:
+    return None if server is None else totp_server(server).limits
 
 
 def _password(name: str) -> str:
