@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.faults import assertion, blobs, config, ctaphid, info, management, pin, registration, u2f
+from emulator.faults import (
+    assertion,
+    bio,
+    blobs,
+    config,
+    ctaphid,
+    info,
+    management,
+    pin,
+    registration,
+    reset,
+    u2f,
+)
 from emulator.faults.fault import Fault, Layer, broken_card, broken_key
 
 __all__ = ["FAULTS", "Fault", "Layer", "broken_card", "broken_key", "faults_named"]
@@ -17,8 +29,10 @@ FAULTS: tuple[Fault, ...] = (
     *u2f.FAULTS,
     *pin.FAULTS,
     *config.FAULTS,
+    *bio.FAULTS,
     *management.FAULTS,
     *blobs.FAULTS,
+    *reset.FAULTS,
 )
 """Every fault there is, by the part of the specification that it breaks."""
 
