@@ -289,3 +289,10 @@ def test_port_that_is_taken_is_one_line(running: Callable[..., Running]) -> None
     result = CliRunner().invoke(emulate, [*UDP, "--port", taken])
     assert result.exit_code == 2
     assert result.output == f"Error: UDP port {taken}: Address already in use; choose another with --port\n"
+
+
+@pytest.mark.parametrize("address", ["here", "127.0.0.1:", ":35963", "127.0.0.1:0", "127.0.0.1:65536"])
+def test_address_of_a_reader_that_is_none_is_a_usage_error(address: str) -> None:
+    done = CliRunner().invoke(emulate, ["--transport", "pcsc", "--reader-address", address])
+    assert done.exit_code == 2
+    assert f"'{address}' is not as in 127.0.0.1:35963" in done.output
