@@ -31,9 +31,12 @@ EMULATOR_FLOORS: list[list[str]] = [
         "emulator.fido.ctaphid",
         "emulator.fido.pin_protocol",
         "emulator.oath.otp",
+        "emulator.moment",
         "emulator.oath.tlv",
         "emulator.profile",
     ],
+    ["emulator.oath.record"],
+    ["emulator.oath.otpauth", "emulator.oath.pskc", "emulator.oath.qr", "emulator.oath.vendor_csv"],
     ["emulator.fido.credential", "emulator.fido.authdata", "emulator.exchange", "emulator.oath.accounts"],
     ["emulator.store", "emulator.fido.attestation", "emulator.fido.session"],
     ["emulator.fido.state", "emulator.sqlite_store"],
@@ -42,6 +45,11 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.fido.u2f", "emulator.fido.ctap2.*"],
     ["emulator.fido.authenticator"],
     ["emulator.metadata", "emulator.security_key", "emulator.totp_token", "emulator.oath.ykoath"],
+    ["emulator.programmable_token", "emulator.token_display"],
+    ["emulator.stored_token"],
+    ["emulator.token_store"],
+    ["emulator.token_desk"],
+    ["emulator.token_exchange"],
     ["emulator.card"],
     ["emulator.faults.fault"],
     ["emulator.faults.wiring", "emulator.faults.ecdsa"],
@@ -61,7 +69,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.transports.robot"],
     ["emulator.transports.control"],
     ["emulator.keyring"],
-    ["emulator.emulate", "emulator.publish"],
+    ["emulator.emulate", "emulator.publish", "emulator.token_commands"],
     ["emulator"],
 ]
 HARNESS_FLOORS: list[list[str]] = [
@@ -181,7 +189,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.conformance.probe", "harness.conformance.wire"],
     ["harness.conformance.card"],
     ["harness.conformance.features", "harness.conformance.pin"],
-    ["harness.conformance.ceremony", "harness.conformance.owner"],
+    ["harness.conformance.bio", "harness.conformance.ceremony", "harness.conformance.owner"],
     ["harness.conformance.management", "harness.conformance.found"],
     ["harness.conformance.course", "harness.conformance.proof", "harness.conformance.record"],
     ["harness.conformance.attendance"],
@@ -213,6 +221,9 @@ DOORS = {
     "emulator.clock": {"time"},
     "emulator.sealing": {"os"},
     "emulator.sqlite_store": {"sqlite3"},
+    "emulator.token_commands": {"os"},
+    "emulator.token_desk": {"os"},
+    "emulator.token_display": {"time"},
     "emulator.emulate": {"os", "signal", "threading", "time"},
 }
 JUDGES = {"fido2", "pyotp", "webauthn"}
@@ -227,6 +238,7 @@ FRONT_DOORS = {
     ("harness.cli", "emulator.emulate"),
     ("harness.cli", "emulator.faults.catalogue"),
     ("harness.cli", "emulator.publish"),
+    ("harness.cli", "emulator.token_commands"),
 }
 
 
