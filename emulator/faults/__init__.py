@@ -13,9 +13,11 @@ from emulator.faults import (
     info,
     management,
     pin,
+    protection,
     registration,
     reset,
     u2f,
+    verification,
 )
 from emulator.faults.fault import Fault, Layer, broken_card, broken_key
 
@@ -30,9 +32,11 @@ FAULTS: tuple[Fault, ...] = (
     *pin.FAULTS,
     *config.FAULTS,
     *bio.FAULTS,
+    *verification.FAULTS,
     *management.FAULTS,
     *blobs.FAULTS,
     *reset.FAULTS,
+    *protection.FAULTS,
 )
 """Every fault there is, by the part of the specification that it breaks."""
 
