@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +38,18 @@ def require() -> Callable[[object, str], None]:
         pytest.skip(f"missing: {what}")
 
     return require
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that leaves its tests out, for want of a library, is no different."""
+    report = yield
+    if report.skipped and os.environ.get("KEYRIG_REQUIRE_ALL"):
+        report.outcome = "failed"
+        report.longrepr = f"required here, but {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

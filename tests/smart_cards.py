@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 READER = "Virtual PCD 00 00"
@@ -43,6 +44,8 @@ def missing() -> str | None:
     """What this machine lacks for a pcscd with virtual readers."""
     if not (_PROGRAM.exists() and DRIVER.exists()):
         return "smart-card readers: apt-get install pcscd vsmartcard-vpcd"
+    if find_spec("smartcard") is None:
+        return "pyscard: pip install '.[test-cards]', which takes swig and libpcsclite-dev"
     return None if os.geteuid() == 0 else "the right to start pcscd: run the tests as root"
 
 

@@ -3,6 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip(
+    "yubikit", reason="missing: pip install '.[test-cards]', which takes swig and libpcsclite-dev"
+)
+
 from yubikit.management import CAPABILITY, DeviceInfo, Version
 
 from emulator.card import Card, FidoApplet, ManagementApplet, OathApplet

@@ -14,6 +14,11 @@ from typing import Any
 
 import pyotp
 import pytest
+
+pytest.importorskip(
+    "ykman", reason="missing: pip install '.[test-cards]', which takes swig and libpcsclite-dev"
+)
+
 from pskc import PSKC
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"

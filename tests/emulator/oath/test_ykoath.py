@@ -6,6 +6,11 @@ import pyotp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip(
+    "yubikit", reason="missing: pip install '.[test-cards]', which takes swig and libpcsclite-dev"
+)
+
 from yubikit.core import TRANSPORT
 from yubikit.core.smartcard import ApduError, SmartCardConnection
 from yubikit.oath import HASH_ALGORITHM, OATH_TYPE, CredentialData, OathSession

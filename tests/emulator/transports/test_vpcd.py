@@ -10,6 +10,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+
+pytest.importorskip(
+    "smartcard", reason="missing: pip install '.[test-cards]', which takes swig and libpcsclite-dev"
+)
+
 import smartcard.ATR
 
 from emulator.card import Card, FidoApplet

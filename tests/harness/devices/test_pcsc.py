@@ -12,6 +12,11 @@ from typing import Any
 
 import pyotp
 import pytest
+
+pytest.importorskip(
+    "smartcard", reason="missing: pip install '.[test-cards]', which takes swig and libpcsclite-dev"
+)
+
 from fido2.ctap1 import Ctap1
 from fido2.ctap2 import Ctap2
 
