@@ -69,6 +69,29 @@ def conform() -> None:
     is_flag=True,
     help="Also what changes a key in your hand for good: reset, PIN, stored credentials. You say which.",
 )
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Go on where the run stopped whose results are in FILE, and write there; a new FILE begins one.",
+)
+@click.option(
+    "--touch-command",
+    metavar="COMMAND",
+    help="A robot touches the key: run this, without a shell, each time.",
+)
+@click.option(
+    "--touch-url",
+    metavar="URL",
+    help='The same by HTTP: post {"touch": "now"}, as keyrig emulate --control '
+    "takes it; that one also replugs the key, and makes it as new between tests.",
+)
+@click.option(
+    "--longest-wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Leave out tests that wait for longer than this with a key that lives in real time.",
+)
 @click.option("--prove", is_flag=True, help="Show instead that each test fails on the broken keys it names.")
 @click.option("--seed", metavar="TEXT", help="Seed of every emulated key.")
 @click.pass_obj
@@ -87,10 +110,28 @@ def run(
     html: str | None,
     pin_env: str | None,
     destructive: bool,
+    resume: str | None,
+    touch_command: str | None,
+    touch_url: str | None,
+    longest_wait: float | None,
     prove: bool,
     seed: str | None,
 ) -> None:
-    """Run the suite against a key. The exit code is 1 when a test failed."""
+    """Run the suite against a key. The exit code is 1 when a test failed.
+
+    A key is emulated:PROFILE or emulated:FILE.toml, and with faults emulated:PROFILE+FAULT; hid, the one
+    that is plugged in, or hid:PATH; pcsc:READER; udp:HOST:PORT. On a key in your hand only what leaves it
+    as it was is run, unless you say --destructive. You are told how often you will be asked to touch it.
+    """
+    emulated = key.startswith("emulated:")
+    if workers and not emulated:
+        raise Misuse(
+            "-n is for emulated keys, of which there are several: this one is asked one thing at a time"
+        )
+    if prove and not emulated:
+        raise Misuse(f"only an emulated key can be broken on purpose, and {key} is none")
+    if touch_command and touch_url:
+        raise Misuse("one robot is enough: say --touch-command or --touch-url")
     options = {
         "--junit-xml": junit_xml,
         "--keyrig-key": broken(key, faults),
@@ -99,6 +140,10 @@ def run(
         "--keyrig-seed": seed,
         "--keyrig-json": json_file,
         "--keyrig-html": html,
+        "--keyrig-resume": resume,
+        "--keyrig-touch-command": touch_command,
+        "--keyrig-touch-url": touch_url,
+        "--keyrig-longest-wait": None if longest_wait is None else str(longest_wait),
         "--keyrig-spec": prefix,
         "--numprocesses": workers,
     }

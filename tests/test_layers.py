@@ -53,7 +53,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.card"],
     ["emulator.faults.fault"],
     ["emulator.faults.wiring", "emulator.faults.ecdsa"],
-    ["emulator.faults.registration", "emulator.faults.forgery"],
+    ["emulator.faults.registration", "emulator.faults.forgery", "emulator.faults.outputs"],
     ["emulator.faults.*"],
     ["emulator.faults"],
     ["emulator.faults.catalogue"],
@@ -171,6 +171,7 @@ HARNESS_FLOORS: list[list[str]] = [
     [
         "harness.devices.emulated",
         "harness.devices.emulated_clock",
+        "harness.devices.emulated_store",
         "harness.devices.emulated_token",
         "harness.devices.hardware",
         "harness.devices.prompt",
@@ -195,6 +196,11 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.conformance.attendance"],
     ["harness.conformance.suite"],
     ["harness.scenarios.*", "harness.conformance.*"],
+    # What a real token's codes tell of its clock.
+    ["harness.measure"],
+    ["harness.refusal"],
+    ["harness.measure_picture"],
+    ["harness.token_measure"],
     # The drift lab, from the question to the picture.
     ["harness.lab.fleet", "harness.lab.odds", "harness.lab.tally"],
     ["harness.lab.crystals", "harness.lab.rule"],
@@ -230,6 +236,7 @@ JUDGES = {"fido2", "pyotp", "webauthn"}
 MEETING_PLACES = {
     "harness.devices.emulated",
     "harness.devices.emulated_clock",
+    "harness.devices.emulated_store",
     "harness.devices.emulated_token",
 }
 

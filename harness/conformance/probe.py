@@ -76,13 +76,14 @@ def status_name(status: int) -> str:
 class Probe:
     """A key and the trace of what a test did to it.
 
-    ``cbor`` and ``msg`` send whole commands by the key's own transport; raw packets are
-    :class:`~harness.conformance.wire.Wire`'s.
+    ``waits`` says whether it answers what wants a touch only once it is touched. ``cbor`` and ``msg`` send
+    whole commands by the key's own transport; raw packets are :class:`~harness.conformance.wire.Wire`'s.
     """
 
-    def __init__(self, key: Key, trace: Trace) -> None:
+    def __init__(self, key: Key, trace: Trace, *, waits: bool = True) -> None:
         self.key = key
         self.trace = trace
+        self._waits = waits
 
     def cbor(self, command: int, parameters: Mapping[int, Any] | bytes | None = None) -> Answer:
         """Run a CTAP2 command; ``parameters`` are a map, or bytes that go as they are."""
@@ -125,7 +126,9 @@ class Probe:
         self.key.wait(seconds)
 
     def leave_alone(self, alone: bool = True) -> None:
-        """Touch it no more; ``False`` ends that."""
+        """Touch it no more; ``False`` ends that. Skips the test with a key that waits for nobody."""
+        if not self._waits:
+            pytest.skip(f"needs a touch to be waited for, and {self.key.name} answers without any")
         self.trace.did("nobody touches the key any more" if alone else "it is touched when it asks")
         self.key.leave_alone(alone)
 

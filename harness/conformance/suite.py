@@ -1,23 +1,20 @@
-"""The pytest plugin of the conformance suite: fixtures, markers, and the proof that its tests can fail.
+"""The pytest plugin of the conformance suite: its options, markers and fixtures.
 
-``keyrig conform`` loads it with ``-p harness.conformance.suite``. With ``--keyrig-prove`` each test is run
-once for every fault that it says it catches, on a key with that fault, and passes if it fails each time.
+``keyrig conform`` loads it with ``-p harness.conformance.suite``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
-from _pytest.runner import runtestprotocol
 
-from harness.conformance.report import Report, now, summary
-from harness.conformance.results import RESULT, Results, identify, result_of, said_of
-from harness.plugin import key_source
-from harness.runner import version
+from harness.conformance.proof import FAULT, Proof
+from harness.conformance.record import Record, reported
+from harness.conformance.results import RESULT, identify, result_of, said_of
+from harness.plugin import KEY_SOURCE, key_source
 
 if TYPE_CHECKING:
     from harness.conformance.ceremony import Ceremony
@@ -25,23 +22,12 @@ if TYPE_CHECKING:
     from harness.conformance.probe import Probe
     from harness.conformance.trace import Trace
     from harness.conformance.wire import Wire
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What the key under test has, and its getInfo by the members' names."""
-
-    features: frozenset[str]
-    info: Mapping[str, Any]
-
+    from harness.devices.key import Key
 
 PIN = "conform 1"
 """The PIN that tests give a key that has none."""
 
 TRACE: pytest.StashKey[Trace] = pytest.StashKey()
-FAULT: pytest.StashKey[str] = pytest.StashKey()
-FOUND: pytest.StashKey[_Found] = pytest.StashKey()
-RESULTS: pytest.StashKey[Results] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,10 +37,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--keyrig-json", metavar="FILE", help="write the conformance results there")
     group.addoption("--keyrig-html", metavar="FILE", help="write them there as a page")
+    group.addoption("--keyrig-resume", metavar="FILE", help="go on where the run that wrote FILE stopped")
     group.addoption("--keyrig-spec", metavar="PREFIX", help="only tests whose identifier begins so")
     group.addoption("--keyrig-list", action="store_true", help="list the tests instead of running them")
+    group.addoption("--keyrig-touch-command", metavar="COMMAND", help="run this for each touch of a key")
+    group.addoption("--keyrig-touch-url", metavar="URL", help='post {"touch": "now"} there for each')
+    group.addoption(
+        "--keyrig-longest-wait",
+        type=float,
+        default=float("inf"),
+        metavar="SECONDS",
+        help="leave out tests that wait longer, where time is real",
+    )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "spec(identifier, section): a conformance test's name for ever, and what it rests on",
@@ -64,16 +61,41 @@ def pytest_configure(config: pytest.Config) -> None:
         "slow(seconds): how long it takes with a key that lives in real time",
     ):
         config.addinivalue_line("markers", line)
+    _take_key(config)
+    if config.getoption("keyrig_prove"):
+        config.pluginmanager.register(Proof())
     if not hasattr(config, "workerinput"):  # where pytest-xdist runs, not in its workers
-        config.stash[RESULTS] = Results()
-        config.pluginmanager.register(config.stash[RESULTS])
+        config.pluginmanager.register(Record(config))
+
+
+def _take_key(config: pytest.Config) -> None:
+    """Find the key of this run; one at hand is touched by whom the options say, and its run has a course."""
+    from harness.conformance.attendance import attendant
+    from harness.conformance.course import Course
+    from harness.devices.find import HardwareSource, find_key
+    from harness.devices.key import DeviceError
+
+    try:
+        source = find_key(
+            config.getoption("keyrig_key"),
+            lambda: attendant(config),
+            destructive=config.getoption("keyrig_destructive"),
+        )
+    except DeviceError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[KEY_SOURCE] = source
+    if isinstance(source, HardwareSource):
+        config.pluginmanager.register(Course(config, source))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if prefix := config.getoption("keyrig_spec"):
-        kept = [item for item in items if identify(item)[0].startswith(prefix.upper())]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
+    prefix = config.getoption("keyrig_spec") or ""
+    done = {result["identifier"] for result in reported(config)}
+    kept = [
+        item for item in items if (name := identify(item)[0]).startswith(prefix.upper()) and name not in done
+    ]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
@@ -85,63 +107,71 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    report = _report(config)
-    if report is None or config.getoption("keyrig_list"):
-        return
-    terminalreporter.ensure_newline()
-    for line in summary(report):
-        terminalreporter.write_line(line, red=line.startswith("✘"))
-    for option, content in (("keyrig_json", report.to_json), ("keyrig_html", report.to_html)):
-        if path := config.getoption(option):
-            try:
-                Path(path).write_text(content(), "utf-8")
-            except OSError as error:
-                terminalreporter.write_line(f"could not write {path}: {error.strerror}", red=True)
-            else:
-                terminalreporter.write_line(f"written: {path}")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    return (yield from _skipping_what_cannot_be())
 
 
-def _report(config: pytest.Config) -> Report | None:
-    """What was found so far; None where nothing was run."""
-    results = list(config.stash.get(RESULTS, ()))
-    if not results:
-        return None
-    found = _found(config)
-    return Report(
-        key=str(key_source(config)),
-        version=version(),
-        features=sorted(found.features),
-        info=found.info,
-        results=results,
-        date=now(),
-    )
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    return (yield from _skipping_what_cannot_be())
+
+
+def _skipping_what_cannot_be() -> Generator[None, None, None]:
+    """Skip a test of what the key cannot do, or what may not be done to it."""
+    from harness.devices.key import NotCapable, Unchangeable
+
+    try:
+        return (yield)
+    except (NotCapable, Unchangeable) as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "setup":
+        item.user_properties.append(("spec", " ".join(identify(item))))
+    setattr(report, RESULT, result_of(item, report, item.stash.get(TRACE, None)))
+    return report
+
+
+# The fixtures that tests are written with.
 
 
 @pytest.fixture
 def probe(request: pytest.FixtureRequest) -> Iterator[Probe]:
     """The key under test: a new one if it is emulated. Skips what it lacks, or may not be done to it."""
-    from emulator.clock import ManualClock
+    from harness.conformance.course import missing
+    from harness.conformance.found import found
     from harness.conformance.probe import Probe
     from harness.conformance.trace import Trace
-    from harness.devices.find import find_key
 
     item, config = request.node, request.config
-    source = key_source(config)
-    needed = [need for mark in item.iter_markers("needs") for need in mark.args]
-    found = _found(config).features
-    if missing := [need for need in needed if need not in found]:
-        pytest.skip(f"needs {', '.join(missing)}, which {source} does not have")
+    source, known = key_source(config), found(config)
+    if lacks := missing(item, known.features):
+        pytest.skip(f"needs {', '.join(lacks)}, which {source} does not have")
     if (mark := item.get_closest_marker("destructive")) and "destructive" not in source.capabilities:
         pytest.skip(f"{mark.args[0]}: only with --destructive is that done to {source}")
+    trace = item.stash[TRACE] = Trace()
+    with closing(_key(item)) as key:
+        yield Probe(key, trace, waits=known.waits)
+
+
+def _key(item: pytest.Item) -> Key:
+    """The key under test, as if it were new where that matters."""
+    from emulator.clock import ManualClock
+    from harness.conformance.attendance import key_at_hand
+    from harness.devices.find import HardwareSource, find_key
+
+    source = key_source(item.config)
+    if isinstance(source, HardwareSource):
+        return key_at_hand(item, source)
     if fault := item.stash.get(FAULT, None):
         source = find_key(f"{source}+{fault}")
-    trace = item.stash[TRACE] = Trace()
-    key = source.new(clock=ManualClock(), seed=f"{config.getoption('keyrig_seed')} {item.nodeid}")
-    try:
-        yield Probe(key, trace)
-    finally:
-        key.close()
+    return source.new(clock=ManualClock(), seed=f"{item.config.getoption('keyrig_seed')} {item.nodeid}")
 
 
 @pytest.fixture
@@ -176,85 +206,3 @@ def pin_auth(probe: Probe) -> PinAuth:
     from harness.conformance.pin import PinAuth
 
     return PinAuth(probe, probe.info[6][0])
-
-
-def _found(config: pytest.Config) -> _Found:
-    """What the key is; of one with a fault, what it would be without."""
-    from emulator.clock import ManualClock
-    from harness.conformance.features import features, named_info
-    from harness.conformance.probe import Probe
-    from harness.conformance.trace import Trace
-    from harness.devices.find import find_key
-
-    if FOUND not in config.stash:
-        source = key_source(config)
-        name = str(source)
-        if name.startswith("emulated:"):
-            source = find_key(name.partition("+")[0])
-        key = source.new(clock=ManualClock(), seed="")
-        probe = Probe(key, Trace())
-        config.stash[FOUND] = _Found(
-            features=features(probe) | source.capabilities, info=named_info(probe.info)
-        )
-        key.close()
-    return config.stash[FOUND]
-
-
-# The proof.
-
-
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    if not item.config.getoption("keyrig_prove"):
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in _proof(item, nextitem):
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-
-
-def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-    """One report: passed if the test fails on every broken key that it names."""
-    faults = [name for mark in item.iter_markers("catches") for name in mark.args]
-    unnoticed = [] if faults else ["it names no fault that it catches"]
-    reports: list[pytest.TestReport] = []
-    for fault in faults:
-        item.stash[FAULT] = fault
-        item._initrequest()  # type: ignore[attr-defined]  # the fixtures of a further run
-        reports = runtestprotocol(item, nextitem=item if fault != faults[-1] else nextitem, log=False)
-        outcomes = {report.when: report for report in reports}
-        if any(report.skipped for report in reports):
-            return reports
-        if "call" not in outcomes:
-            unnoticed.append(
-                f"with {fault} it does not get as far as its own claim: {_why(outcomes['setup'])}"
-            )
-        elif outcomes["call"].passed:
-            unnoticed.append(f"it passes on a key with {fault}")
-    report = pytest.TestReport(
-        nodeid=item.nodeid,
-        location=item.location,
-        keywords=dict(item.keywords),
-        outcome="failed" if unnoticed else "passed",
-        longrepr="; ".join(unnoticed) or None,
-        when="call",
-        user_properties=[("fault", fault) for fault in faults],
-    )
-    setattr(report, RESULT, result_of(item, report, None))
-    return [report]
-
-
-def _why(setup: pytest.TestReport) -> str:
-    crash = getattr(setup.longrepr, "reprcrash", None)
-    return str(crash.message).splitlines()[0] if crash else setup.longreprtext
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if call.when == "setup":
-        item.user_properties.append(("spec", " ".join(identify(item))))
-    setattr(report, RESULT, result_of(item, report, item.stash.get(TRACE, None)))
-    return report

@@ -37,6 +37,8 @@ class Attendant:
         self._patience = patience
         self._question: Timer | None = None
         self._asked_for = 0
+        self.tireless = False
+        """Whether it is no person who touches keys."""
         self.replugs = False
         """Whether keys are pulled out and plugged in without anybody's being asked."""
         self.expected = 0

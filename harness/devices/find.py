@@ -87,7 +87,7 @@ class HardwareSource:
 
     def __init__(self, plug: Plug | PcscPlug, attendant: Attendant, *, destructive: bool = False) -> None:
         self._plug = plug
-        self._attendant = attendant
+        self.attendant = attendant
         self._destructive = destructive
         self.capabilities = self._found() | {
             *(["power-cycle"] if plug.can_be_pulled or attendant.replugs else []),
@@ -110,9 +110,9 @@ class HardwareSource:
     def new(self, *, clock: ManualClock, seed: str) -> HardwareKey | PcscKey:
         match self._plug:
             case PcscPlug() as plug:
-                return PcscKey(plug, self._attendant, destructive=self._destructive)
+                return PcscKey(plug, self.attendant, destructive=self._destructive)
             case plug:
-                return HardwareKey(plug, self._attendant, destructive=self._destructive)
+                return HardwareKey(plug, self.attendant, destructive=self._destructive)
 
     def _found(self) -> frozenset[str]:
         try:

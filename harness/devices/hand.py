@@ -112,6 +112,7 @@ class HandAttendant(Attendant):
         self._hand = hand
         self._alone = False
         self._next: Timer | None = None
+        self.tireless = True
         self.replugs = hand.rig
         if hand.rig:
             hand.do({"state": {"save": AS_IT_WAS}})

@@ -44,6 +44,7 @@ class HardwareKey(Key):
         self._opened: list[CtapHidDevice | Connection] = []
         self._raw: Connection | None = None
         self.changed = False
+        self._alone = False
         self._device = self.open()
 
     def __repr__(self) -> str:
@@ -78,6 +79,7 @@ class HardwareKey(Key):
         self._attendant.verify_now(self.title, accepted)
 
     def leave_alone(self, alone: bool = True) -> None:
+        self._alone = alone
         self._attendant.leave_alone(self.title, alone)
 
     def wait(self, seconds: float) -> None:
@@ -114,6 +116,8 @@ class HardwareKey(Key):
         """End what raw packets began, and close every channel to it."""
         if self._raw is not None:
             self._raw.settle()
+        if self._alone:
+            self.leave_alone(False)
         for opened in self._opened:
             opened.close()
         self._opened.clear()

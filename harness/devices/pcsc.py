@@ -125,6 +125,7 @@ class PcscKey(Key):
         self._attendant = attendant
         self._destructive = destructive
         self.changed = False
+        self._alone = False
         self._connect()
 
     def __repr__(self) -> str:
@@ -195,6 +196,7 @@ class PcscKey(Key):
         self._attendant.verify_now(self.title, accepted)
 
     def leave_alone(self, alone: bool = True) -> None:
+        self._alone = alone
         self._attendant.leave_alone(self.title, alone)
 
     def wait(self, seconds: float) -> None:
@@ -218,6 +220,8 @@ class PcscKey(Key):
 
     def close(self) -> None:
         """Let go of the card."""
+        if self._alone:
+            self.leave_alone(False)
         self._card.close()
 
     @classmethod

@@ -1,0 +1,117 @@
+"""The course of a run with a key at hand: in which order, with how many touches, and where to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pytest
+
+from harness.conformance.found import Found, found
+from harness.conformance.results import identify
+from harness.devices.find import HardwareSource
+
+TOUCH_TIME = 3.0
+"""Seconds that a person takes for a touch."""
+TEST_TIME = 0.05
+"""Seconds that a test takes besides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run will ask of the person: so many ``touches``; and how long it will take, in ``seconds``."""
+
+    tests: int
+    touches: int
+    waits: float
+    tireless: bool
+
+    @property
+    def seconds(self) -> float:
+        """In all, about."""
+        return self.tests * TEST_TIME + self.waits + (0 if self.tireless else TOUCH_TIME) * self.touches
+
+    def __str__(self) -> str:
+        if not self.touches:
+            touched = "no touch is asked for"
+        else:
+            by = "by your robot" if self.tireless else "announced one by one"
+            touched = f"{self.touches} {'touch' if self.touches == 1 else 'touches'}, {by}"
+        minutes, seconds = divmod(round(self.seconds), 60)
+        lasts = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        return f"{self.tests} tests, {touched}; about {lasts}"
+
+
+def slow(item: pytest.Item) -> float:
+    """Seconds of real time that a test waits."""
+    mark = item.get_closest_marker("slow")
+    return float(mark.args[0]) if mark else 0.0
+
+
+def touches(item: pytest.Item) -> int:
+    """How often a test has a person touch the key."""
+    mark = item.get_closest_marker("touches")
+    return int(mark.args[0]) if mark else 1
+
+
+def missing(item: pytest.Item, features: Iterable[str]) -> list[str]:
+    """What a test needs and the key does not have."""
+    return [need for mark in item.iter_markers("needs") for need in mark.args if need not in features]
+
+
+def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """First what leaves the key as it was; of that first what nobody has to touch, and last what waits."""
+    return sorted(
+        items,
+        key=lambda item: (
+            item.get_closest_marker("destructive") is not None,
+            slow(item) > 0,
+            touches(item) > 0,
+        ),
+    )
+
+
+def plan(items: Iterable[pytest.Item], key: Found, source: HardwareSource, longest_wait: float) -> Plan:
+    """What running ``items`` will take."""
+    run = [
+        item
+        for item in items
+        if not missing(item, key.features)
+        and slow(item) <= longest_wait
+        and ("destructive" in key.features or item.get_closest_marker("destructive") is None)
+    ]
+    return Plan(
+        tests=len(run),
+        touches=sum(map(touches, run)) if key.waits else 0,
+        waits=sum(map(slow, run)),
+        tireless=source.attendant.tireless,
+    )
+
+
+class Course:
+    """A pytest plugin that orders and announces a run with the key of ``source``."""
+
+    def __init__(self, config: pytest.Config, source: HardwareSource) -> None:
+        self._config = config
+        self._source = source
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = in_order(items)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self._config.getoption("keyrig_list") or not session.items:
+            return
+        made = plan(
+            session.items, found(self._config), self._source, self._config.getoption("keyrig_longest_wait")
+        )
+        self._source.attendant.expected = made.touches
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(f"{self._source.title}: {made}")
+
+
+def not_yet(items: Iterable[pytest.Item], done: Iterable[str]) -> list[pytest.Item]:
+    """Those of which ``done`` does not have the identifier."""
+    known = {*done}
+    return [item for item in items if identify(item)[0] not in known]
