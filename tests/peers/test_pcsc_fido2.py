@@ -8,6 +8,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+pytest.importorskip(
+    "smartcard", reason="missing: pip install '.[test-cards]', which takes swig and libpcsclite-dev"
+)
+
 from fido2.ctap import CtapError
 from fido2.ctap1 import APDU, ApduError, Ctap1
 from fido2.ctap2 import ClientPin, Ctap2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -186,4 +187,6 @@ def test_scenarios_run_with_key_and_token_on_one_card(card: Any) -> None:
         [*command, "-k", "resync or any_of"], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 passed, 0 failed" in done.stdout
+    passed, failed = re.findall(r"(\d+) passed, (\d+) failed", done.stdout)[0]
+    assert int(passed) >= 9
+    assert failed == "0"
