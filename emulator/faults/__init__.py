@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from emulator.faults import (
+    apdu,
     assertion,
     bio,
     blobs,
     config,
     ctaphid,
+    hmac_secret,
     info,
     management,
     pin,
@@ -33,10 +36,12 @@ FAULTS: tuple[Fault, ...] = (
     *config.FAULTS,
     *bio.FAULTS,
     *verification.FAULTS,
+    *apdu.FAULTS,
     *management.FAULTS,
     *blobs.FAULTS,
     *reset.FAULTS,
     *protection.FAULTS,
+    *hmac_secret.FAULTS,
 )
 """Every fault there is, by the part of the specification that it breaks."""
 
@@ -53,7 +58,6 @@ def _named(name: str) -> Fault:
     for fault in FAULTS:
         if fault.name == name:
             return fault
-    stem = name.partition("-")[0]
-    near = [fault.name for fault in FAULTS if stem and fault.name.startswith(stem)]
+    near = get_close_matches(name, [fault.name for fault in FAULTS])
     hint = f"; near it: {', '.join(near)}" if near else ""
     raise ValueError(f"no fault is called {name!r}{hint}; 'keyrig faults' lists them")

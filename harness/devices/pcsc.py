@@ -183,6 +183,11 @@ class PcscKey(Key):
             answer = self._device.call(cmd, data, event, heard)
         return answer
 
+    def transmit(self, apdu: bytes) -> bytes:
+        """The card's answer to one command, data and status word; what it changes is for the caller to know."""
+        data, status_word = self._card.transmit(apdu)
+        return data + status_word.to_bytes(2, "big")
+
     def _select(self) -> None:
         try:
             self._device._select()
