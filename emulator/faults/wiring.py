@@ -12,7 +12,7 @@ from emulator.faults.fault import Parts
 from emulator.fido import cbor, cose
 from emulator.fido.attestation import Attestation, self_statement
 from emulator.fido.authenticator import CtapCommand
-from emulator.fido.credential import unwrap
+from emulator.fido.credential import Credential, unwrap
 from emulator.fido.ctaphid import Event, KeepaliveStatus
 from emulator.fido.gesture import Command
 from emulator.fido.state import AuthenticatorState
@@ -245,11 +245,17 @@ def resigned(parts: Parts, message: bytes, members: Members) -> Members:
 
 def private_key(parts: Parts, credential_id: bytes, rp_id: str) -> cose.PrivateKey:
     """The key of one of our credentials."""
+    credential = credential_of(parts, credential_id, rp_id)
+    return cose.load(credential.algorithm, credential.private_key)
+
+
+def credential_of(parts: Parts, credential_id: bytes, rp_id: str) -> Credential:
+    """One of our credentials, kept or carried in its ID."""
     rp_id_hash, master_secret = sha256(rp_id.encode()).digest(), parts.store.master_secret
     assert master_secret is not None
     credential = parts.store.credential(credential_id) or unwrap(credential_id, rp_id_hash, master_secret)
     assert credential is not None, "an answer of ours names a credential of ours"
-    return cose.load(credential.algorithm, credential.private_key)
+    return credential
 
 
 def _is(message: bytes, command: CtapCommand, subcommand: int | None) -> bool:

@@ -38,7 +38,7 @@ class Blobs:
         """All of it, in fragments of ``size`` bytes."""
         whole, size = b"", size or self.max_fragment
         while True:
-            fragment = self.command({GET: size, OFFSET: len(whole)}).succeeded()[1]
+            fragment: bytes = self.command({GET: size, OFFSET: len(whole)}).succeeded()[1]
             assert len(fragment) <= size, f"{len(fragment)} bytes came where {size} were asked for"
             whole += fragment
             if len(fragment) < size:
