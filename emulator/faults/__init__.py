@@ -12,6 +12,7 @@ from emulator.faults import (
     blobs,
     config,
     ctaphid,
+    extensions,
     hmac_secret,
     info,
     management,
@@ -42,6 +43,7 @@ FAULTS: tuple[Fault, ...] = (
     *reset.FAULTS,
     *protection.FAULTS,
     *hmac_secret.FAULTS,
+    *extensions.FAULTS,
 )
 """Every fault there is, by the part of the specification that it breaks."""
 
