@@ -184,7 +184,7 @@ class PcscKey(Key):
         return answer
 
     def transmit(self, apdu: bytes) -> bytes:
-        """The card's answer to one command, data and status word; what it changes is for the caller to know."""
+        """The card's answer to one command, data and status word, whatever the command changes."""
         data, status_word = self._card.transmit(apdu)
         return data + status_word.to_bytes(2, "big")
 
