@@ -1,4 +1,4 @@
-"""Faults of credBlob, largeBlobKey, minPinLength, pinComplexityPolicy and thirdPartyPayment (CTAP 2.3 §12)."""
+"""Faults of credBlob, largeBlobKey, minPinLength, pinComplexityPolicy, thirdPartyPayment (CTAP 2.3 §12)."""
 
 from __future__ import annotations
 
