@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from emulator.exchange import Asked, Exchange
+from emulator.faults import Fault, faults_named
 from emulator.fido.gesture import LONG_TOUCH_TIME, Gesture
 from emulator.keyring import KeyRing, KeyRingError
 from emulator.profile import Profile, ProfileError, profile_names
@@ -63,6 +64,13 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> tuple[str, in
     return host, int(port)
 
 
+def _faults(_: click.Context, __: click.Parameter, names: Sequence[str]) -> tuple[Fault, ...]:
+    try:
+        return faults_named(names)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.option(
     "--profile",
@@ -104,6 +112,14 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> tuple[str, in
     metavar="FILE",
     help="Remember in FILE, encrypted under the key in FILE.key or, if it is set, the passphrase in the "
     f"variable {PASSPHRASE_VARIABLE}. Beside keys.db a second key has keys-2.db, and so on.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    callback=_faults,
+    metavar="NAME",
+    help="Break the keys on purpose; see keyrig faults.",
 )
 @click.option("--seed", metavar="TEXT", help="Make the same keys every time; whoever has TEXT has them too.")
 @click.option("-n", "count", type=click.IntRange(1, 64), default=1, help="How many keys.")
@@ -168,7 +184,8 @@ def _serve(key_ring: KeyRing, control: int | None, asks: dict[Gesture, str]) -> 
         plugged_in = key_ring.plugged_in(on_exchange=terminal.show, on_waiting=terminal.ask)
         robots = stack.enter_context(plugged_in)
         names = " ".join(robot.name or "-" for robot in robots)
-        terminal.say(f"{names}, {len(robots)} key{'s' * (len(robots) > 1)}, {key_ring.profile.name}")
+        model = "+".join([key_ring.profile.name, *(fault.name for fault in key_ring.faults)])
+        terminal.say(f"{names}, {len(robots)} key{'s' * (len(robots) > 1)}, {model}")
         if control is not None:
             endpoint = stack.enter_context(ControlEndpoint(robots, port=control))
             terminal.say(f"control {endpoint.base_url}")

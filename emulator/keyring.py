@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from emulator.card import Card, FidoApplet, ManagementApplet, OathApplet
+from emulator.card import Apdus, Card, FidoApplet, ManagementApplet, OathApplet
 from emulator.exchange import Asked, Exchange, ExchangeLog
+from emulator.faults import Fault, broken_card, broken_key
 from emulator.fido.gesture import Gesture
 from emulator.oath.ykoath import YkOath
 from emulator.profile import Profile
@@ -48,7 +49,7 @@ class KeyRing:
     ``store`` is a file, made if it is not there; ``seed`` makes serial numbers, keys and nonces
     reproducible, each opening of a store having its own. ``pin`` is set on keys that have none.
     ``port`` and ``answer_port`` (``None``: whoever asked last) are for ``udp`` and count up by one a key, as
-    does the port of ``reader_address``, which is for ``pcsc``.
+    does the port of ``reader_address``, which is for ``pcsc``. ``faults`` are what is wrong with all of them.
     """
 
     profile: Profile
@@ -65,6 +66,7 @@ class KeyRing:
     port: int = DEVICE_PORT
     answer_port: int | None = ANSWER_PORT
     reader_address: tuple[str, int] = (HOST, READER_PORT)
+    faults: tuple[Fault, ...] = ()
 
     @contextmanager
     def plugged_in(
@@ -120,7 +122,8 @@ class KeyRing:
                 seed = f"{seed}/opening {file.openings}"
         clock, profile = KeyClock(), self.profile_of(number)
         random_bytes = self.random_bytes if seed is None else RandomStream(seed)
-        key = SecurityKey(
+        key = broken_key(
+            self.faults,
             profile,
             random_bytes=random_bytes,
             store=store,
@@ -141,8 +144,22 @@ class KeyRing:
             clock=clock,
             touch=self.touch,
             uv=self.uv,
-            wire=Slot(_card(key, store, serial_number, random_bytes)) if self.transport == "pcsc" else None,
+            wire=Slot(self._card(key, store, serial_number, random_bytes))
+            if self.transport == "pcsc"
+            else None,
         )
+
+    def _card(
+        self,
+        key: SecurityKey,
+        store: CredentialStore,
+        serial_number: str,
+        random_bytes: Callable[[int], bytes],
+    ) -> Apdus:
+        """The key as a smart card, with the applets that ``ykman`` looks for."""
+        oath = OathApplet(YkOath(store, random_bytes), key)
+        applets = (FidoApplet(key), oath, ManagementApplet(key, int(serial_number)))
+        return broken_card(self.faults, Card(key, applets))
 
     def _seed(self, number: int) -> str | None:
         return self.seed if self.seed is None or number == 1 else f"{self.seed}/key {number}"
@@ -193,14 +210,6 @@ class _UdpPlug:
         opened = UdpPort(port=self._port, answer_port=self._answer_port)
         self._port = opened.port
         return opened
-
-
-def _card(
-    key: SecurityKey, store: CredentialStore, serial_number: str, random_bytes: Callable[[int], bytes]
-) -> Card:
-    """The key as a smart card, with the applets that ``ykman`` looks for."""
-    oath = OathApplet(YkOath(store, random_bytes), key)
-    return Card(key, (FidoApplet(key), oath, ManagementApplet(key, int(serial_number))))
 
 
 def _aaguid(first: bytes, number: int) -> bytes:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from emulator.faults.fault import Fault, Layer
-from emulator.faults.wiring import ChangedCommands
+from emulator.faults.wiring import ChangedCommands, ChangedPackets
 from emulator.fido.apdu import CommandApdu
+from emulator.fido.ctaphid import CtapHidCommand
 from emulator.fido.gesture import Command, Given
 from emulator.fido.status import ApduError, StatusWord
 from emulator.fido.u2f import Control, Instruction
@@ -18,6 +19,7 @@ PLATFORM = "the client, when it reads the answer"
 
 Change = Callable[[bytes], bytes]
 
+_MSG = CtapHidCommand.MSG | 0x80
 _OK = StatusWord.NO_ERROR.to_bytes(2, "big")
 
 
@@ -71,6 +73,15 @@ def _status(
         return told.to_bytes(2, "big") if refused and wanted(apdu) else answer
 
     return lambda commands: ChangedCommands(commands, apdu_answer=answer)
+
+
+def _touch_unnamed(packets: list[bytes]) -> list[bytes]:
+    """A command that waits is ended, not answered: what says so to the platform is only in its packet."""
+    said, told = (b"\x00\x02" + word.to_bytes(2, "big") for word in (_UNSATISFIED, _OTHER))
+    return [
+        packet.replace(said, told, 1) if packet[4] == _MSG and packet[5:9] == said else packet
+        for packet in packets
+    ]
 
 
 def _flipped(place: int, bits: int = 0xFF) -> Change:
@@ -275,11 +286,12 @@ FAULTS = (
         _status(_authenticate, StatusWord.WRONG_DATA, _OTHER),
         caught_by=PLATFORM,
     ),
-    _fault(
-        "touch-unnamed",
-        "does not say that it waits for a touch",
-        _status(_any, _UNSATISFIED, _OTHER),
+    Fault(
+        name="u2f-touch-unnamed",
+        layer=Layer.MEANING,
+        sentence="does not say that it waits for a touch",
         caught_by=PLATFORM,
+        packets=lambda packets: ChangedPackets(packets, outgoing=_touch_unnamed),
     ),
     _fault(
         "length-unnamed",
@@ -302,7 +314,7 @@ FAULTS = (
     _fault(
         "waits-for-registration",
         "refuses to register whoever touches it",
-        _status(_register, None, _OTHER),
+        _status(_register, StatusWord.NO_ERROR, _OTHER),
         caught_by=PLATFORM,
     ),
 )

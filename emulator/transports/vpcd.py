@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 from enum import IntEnum
 
-from emulator.card import Card
+from emulator.card import Apdus
 from emulator.transports.port import PortError
 
 HOST = "127.0.0.1"
@@ -67,7 +67,7 @@ ATR = _atr()
 class Slot:
     """Stands between a port and its ``card``: power and answer to reset are the slot's, APDUs the card's."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Apdus) -> None:
         self._card = card
         self._answers: list[bytes] = []
 

@@ -32,6 +32,7 @@ class Proof:
 def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
     """One report, or those of a test that was skipped."""
     faults = faults_of(item)
+    caught: list[str] = []
     unnoticed = [] if faults else ["it names no fault that it catches"]
     reports: list[pytest.TestReport] = []
     for fault in faults:
@@ -50,6 +51,8 @@ def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestR
             )
         elif outcomes["call"].passed:
             unnoticed.append(f"it passes on a key with {fault}")
+        else:
+            caught.append(fault)
     report = pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
@@ -57,7 +60,10 @@ def _proof(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestR
         outcome="failed" if unnoticed else "passed",
         longrepr="; ".join(unnoticed) or None,
         when="call",
-        user_properties=[("fault", fault) for fault in faults],
+        user_properties=[
+            *(("fault", fault) for fault in caught),
+            *(("missed", fault) for fault in faults if fault not in caught),
+        ],
     )
     setattr(report, RESULT, result_of(item, report, None))
     return [report]

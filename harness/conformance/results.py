@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, TypedDict
 
 import pytest
@@ -10,6 +11,9 @@ from harness.conformance.trace import Passed, Trace
 
 RESULT = "keyrig_result"
 """The attribute of a report that holds what its test has to say."""
+
+_TOLD_IN_SENTENCES = {"AssertionError", "DeviceError", "Failed", "UnexpectedStatusError"}
+_A_CLASS = re.compile(r"(?:\w+\.)*[A-Z]\w*(?:Error|Failure|Exception)")
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -24,7 +28,10 @@ class Exchange(TypedDict):
 
 
 class Result(TypedDict):
-    """A test by its ``identifier``: what must hold (``title``) and ``why``, and what was found."""
+    """A test by its ``identifier``: what must hold (``title``) and ``why``, and what was found.
+
+    Of a proof, ``faults`` are those that it caught, and ``missed`` those that it says it catches and did not.
+    """
 
     identifier: str
     section: str
@@ -35,6 +42,7 @@ class Result(TypedDict):
     trace: list[Exchange]
     seconds: float
     faults: list[str]
+    missed: list[str]
 
 
 def identify(item: pytest.Item) -> tuple[str, str]:
@@ -66,8 +74,13 @@ def result_of(item: pytest.Item, report: pytest.TestReport, trace: Trace | None)
         reason=_reason(report),
         trace=[_exchange(passed) for passed in trace] if trace is not None and report.failed else [],
         seconds=report.duration,
-        faults=[str(value) for name, value in report.user_properties if name == "fault"],
+        faults=_properties(report, "fault"),
+        missed=_properties(report, "missed"),
     )
+
+
+def _properties(report: pytest.TestReport, wanted: str) -> list[str]:
+    return [str(value) for name, value in report.user_properties if name == wanted]
 
 
 def _reason(report: pytest.TestReport) -> str:
@@ -80,7 +93,18 @@ def _reason(report: pytest.TestReport) -> str:
             return ""
         case error:
             crash: Any = getattr(error, "reprcrash", None)
-            return str(crash.message).splitlines()[0] if crash else str(error)
+            return _sentence(str(crash.message).splitlines()[0] if crash else str(error))
+
+
+def _sentence(message: str) -> str:
+    """What an exception says, to somebody who knows nothing of Python: ``message`` begins with its class."""
+    name, colon, text = message.partition(": ")
+    kind = name.rpartition(".")[2]
+    if message.startswith("assert ") or (kind == "AssertionError" and text.startswith("assert ")):
+        return f"what was found does not fit: {message.rpartition('assert ')[2]}"
+    if kind in _TOLD_IN_SENTENCES and colon:
+        return text
+    return f"the answer makes no sense: {kind}{colon}{text}" if _A_CLASS.fullmatch(name) else message
 
 
 def _exchange(passed: Passed) -> Exchange:

@@ -296,3 +296,21 @@ def test_address_of_a_reader_that_is_none_is_a_usage_error(address: str) -> None
     done = CliRunner().invoke(emulate, ["--transport", "pcsc", "--reader-address", address])
     assert done.exit_code == 2
     assert f"'{address}' is not as in 127.0.0.1:35963" in done.output
+
+
+def test_a_fault_breaks_the_key_that_is_plugged_in(
+    running: Callable[..., Running], device_at: Client
+) -> None:
+    key = running("--fault", "mc-up-not-set")
+    assert key.created.endswith("1 key, ctap21+mc-up-not-set")
+    with device_at(key.ports[0]) as device:
+        rp, user = {"id": "example.com"}, {"id": b"alice"}
+        made = Ctap2(device).make_credential(b"c" * 32, rp, user, [{"type": "public-key", "alg": -7}])
+    assert not made.auth_data.is_user_present()
+
+
+def test_a_fault_that_does_not_exist_is_named_with_those_near_it() -> None:
+    done = CliRunner().invoke(emulate, [*UDP, "--fault", "mc-up-not-sett"])
+    assert done.exit_code == 2
+    assert "no fault is called 'mc-up-not-sett'; near it: " in done.stderr
+    assert "mc-up-not-set" in done.stderr.partition("near it")[2]
