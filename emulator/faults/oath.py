@@ -1,0 +1,395 @@
+"""Faults of the YKOATH applet (Yubico, YKOATH protocol; RFC 4226, RFC 6238)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+
+from emulator.card import BY_NAME, SELECT, Apdus
+from emulator.faults.fault import Fault, Layer
+from emulator.faults.wiring import ChangedApdus
+from emulator.fido.apdu import CommandApdu, response_apdu
+from emulator.fido.status import ApduError, StatusWord
+from emulator.oath import tlv
+from emulator.oath.tlv import Tag
+from emulator.oath.ykoath import AID, CHALLENGE_LENGTH, SALT_LENGTH, SEND_REMAINING, Instruction
+
+SERVER = "the server, which does not accept its codes"
+OWNER = "the token's owner, once others get hold of it"
+CLIENT = "the client, when it reads the answer"
+USER = "the user"
+
+_OK = response_apdu(b"", StatusWord.NO_ERROR)
+_SHA1_CHALLENGE = bytes((0x21,))
+_TYPE_AND_ALGORITHM, _DIGITS = 0, 1
+
+Members = list[tuple[int, bytes]]
+"""A TLV's tags and values, in order."""
+Wrap = Callable[[Apdus], Apdus]
+
+
+def _fault(
+    name: str, sentence: str, card: Wrap, *, caught_by: str = CLIENT, layer: Layer = Layer.MEANING
+) -> Fault:
+    return Fault(name=f"oath-{name}", layer=layer, sentence=sentence, caught_by=caught_by, card=card)
+
+
+def _parsed(apdu: bytes) -> CommandApdu:
+    try:
+        return CommandApdu.parse(apdu)
+    except ApduError:  # it is no command of ours
+        return CommandApdu(cla=0xFF, ins=0xFF)
+
+
+def _selects(command: CommandApdu) -> bool:
+    return (command.ins, command.p1, command.data) == (SELECT, BY_NAME, AID)
+
+
+def _read(data: bytes) -> Members:
+    members: Members = []
+    while data:
+        end = 2 + data[1]
+        members.append((data[0], data[2:end]))
+        data = data[end:]
+    return members
+
+
+def _written(members: Members) -> bytes:
+    return b"".join(tlv.encode(tag, value) for tag, value in members)
+
+
+class _Oath:
+    """A card of which the YKOATH applet passes through other hands, while it is the one selected.
+
+    ``request`` changes a command, ``instead`` answers it, ``answer`` changes the data of a success,
+    ``status`` what a refusal says.
+    """
+
+    def __init__(
+        self,
+        *,
+        request: Callable[[CommandApdu], CommandApdu] = lambda command: command,
+        instead: Callable[[CommandApdu], bytes | None] = lambda _: None,
+        answer: Callable[[CommandApdu, bytes], bytes] = lambda _, data: data,
+        status: Callable[[CommandApdu, int], int] = lambda _, status_word: status_word,
+    ) -> None:
+        self._change, self._instead, self._data, self._status = request, instead, answer, status
+        self._selected = False
+
+    def __call__(self, card: Apdus) -> Apdus:
+        return ChangedApdus(card, instead=self._hears, request=self._asks, answer=self._answers)
+
+    def _hears(self, apdu: bytes) -> bytes | None:
+        command = _parsed(apdu)
+        if (command.ins, command.p1) == (SELECT, BY_NAME):
+            self._selected = _selects(command)
+        return self._instead(command) if self._selected else None
+
+    def _asks(self, apdu: bytes) -> bytes:
+        return self._change(_parsed(apdu)).encode() if self._selected else apdu
+
+    def _answers(self, apdu: bytes, answer: bytes) -> bytes:
+        if not self._selected:
+            return answer
+        command, status_word = _parsed(apdu), int.from_bytes(answer[-2:], "big")
+        if status_word == StatusWord.NO_ERROR:
+            return self._data(command, answer[:-2]) + _OK
+        return answer[:-2] + self._status(command, status_word).to_bytes(2, "big")
+
+
+def _on(instruction: Instruction | None, change: Callable[[Members], Members]) -> Wrap:
+    """The answers to ``instruction``, or with ``None`` to SELECT, member by member."""
+
+    def answer(command: CommandApdu, data: bytes) -> bytes:
+        asked = command.ins == instruction and not _selects(command) if instruction else _selects(command)
+        return _written(change(_read(data))) if asked else data
+
+    return lambda card: _Oath(answer=answer)(card)
+
+
+def _put(change: Callable[[bytes], bytes]) -> Wrap:
+    """What PUT keeps: its data changed."""
+
+    def request(command: CommandApdu) -> CommandApdu:
+        return replace(command, data=change(command.data)) if command.ins == Instruction.PUT else command
+
+    return lambda card: _Oath(request=request)(card)
+
+
+def _served(instruction: Instruction, refusal: StatusWord) -> Wrap:
+    """A refusal of ``instruction`` that is none."""
+
+    def status(command: CommandApdu, found: int) -> int:
+        refused = (command.ins, found) == (instruction, refusal)
+        return StatusWord.NO_ERROR if refused else found
+
+    return lambda card: _Oath(status=status)(card)
+
+
+def _unheard(instruction: Instruction) -> Wrap:
+    return lambda card: _Oath(instead=lambda command: _OK if command.ins == instruction else None)(card)
+
+
+def _name_and_key(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """PUT's name, its key, and what follows them."""
+    key = 2 + data[1]
+    rest = key + 2 + data[key + 1]
+    return data[:key], data[key + 2 : rest], data[rest:]
+
+
+def _key_changed(place: int, change: Callable[[int], int]) -> Callable[[bytes], bytes]:
+    def changed(data: bytes) -> bytes:
+        name, key, rest = _name_and_key(data)
+        key = key[:place] + bytes((change(key[place]),)) + key[place + 1 :]
+        return name + tlv.encode(Tag.KEY, key) + rest
+
+    return changed
+
+
+def _property_dropped(data: bytes) -> bytes:
+    name, key, rest = _name_and_key(data)
+    return name + tlv.encode(Tag.KEY, key) + (rest[2:] if rest[:1] == bytes((Tag.PROPERTY,)) else rest)
+
+
+def _counter_dropped(data: bytes) -> bytes:
+    name, key, _ = _name_and_key(data)
+    return name + tlv.encode(Tag.KEY, key)
+
+
+def _codes_stuck(card: Apdus) -> Apdus:
+    """The first code of an account given again and again."""
+    first: dict[bytes, bytes] = {}
+
+    def answer(command: CommandApdu, data: bytes) -> bytes:
+        return first.setdefault(command.data, data) if command.ins == Instruction.CALCULATE else data
+
+    return _Oath(answer=answer)(card)
+
+
+def _sign_bit_kept(members: Members) -> Members:
+    return [
+        (tag, value[:1] + bytes((value[1] | 0x80,)) + value[2:] if tag == Tag.TRUNCATED_RESPONSE else value)
+        for tag, value in members
+    ]
+
+
+def _digits(count: int) -> Callable[[Members], Members]:
+    return lambda members: [(tag, bytes((count,)) + value[1:]) for tag, value in members]
+
+
+def _codes_for_all(members: Members) -> Members:
+    """A code for every account, also those that would cost something."""
+    costly = (Tag.HOTP, Tag.TOUCH)
+    return [
+        (Tag.TRUNCATED_RESPONSE, value + bytes(4)) if tag in costly else (tag, value)
+        for tag, value in members
+    ]
+
+
+class _Password:
+    """What a card learns of its password in passing."""
+
+    def __init__(self) -> None:
+        self.key = self.challenge = b""
+
+    def hear(self, command: CommandApdu) -> None:
+        if command.ins == Instruction.SET_CODE and command.data:
+            self.key = dict(_read(command.data)).get(Tag.KEY, b"")[1:]
+
+    def selected(self, data: bytes) -> None:
+        self.challenge = dict(_read(data)).get(Tag.CHALLENGE, b"")
+
+
+def _password_for_show(card: Apdus) -> Apdus:
+    """It asks for the password, and does not wait for it."""
+    password = _Password()
+
+    def instead(command: CommandApdu) -> bytes | None:
+        password.hear(command)
+        return _OK if command.ins == Instruction.SET_CODE else None
+
+    def answer(command: CommandApdu, data: bytes) -> bytes:
+        if not (_selects(command) and password.key):
+            return data
+        return data + _written([(Tag.CHALLENGE, bytes(CHALLENGE_LENGTH)), (Tag.ALGORITHM, _SHA1_CHALLENGE)])
+
+    return _Oath(instead=instead, answer=answer)(card)
+
+
+def _any_password(card: Apdus) -> Apdus:
+    """Whatever proves to know the password does."""
+    password = _Password()
+
+    def request(command: CommandApdu) -> CommandApdu:
+        password.hear(command)
+        if command.ins != Instruction.VALIDATE:
+            return command
+        proof = hmac.digest(password.key, password.challenge, "sha1")
+        return replace(command, data=_written([(Tag.RESPONSE, proof), *_read(command.data)[1:]]))
+
+    def answer(command: CommandApdu, data: bytes) -> bytes:
+        if _selects(command):
+            password.selected(data)
+        return data
+
+    return _Oath(request=request, answer=answer)(card)
+
+
+def _open_for_ever(card: Apdus) -> Apdus:
+    """Once the password was said, it need not be said again."""
+    opened, greeting = False, b""
+
+    def instead(command: CommandApdu) -> bytes | None:
+        return greeting + _OK if opened and _selects(command) else None
+
+    def answer(command: CommandApdu, data: bytes) -> bytes:
+        nonlocal opened, greeting
+        opened |= command.ins == Instruction.VALIDATE
+        greeting = data if _selects(command) else greeting
+        return data
+
+    return _Oath(instead=instead, answer=answer)(card)
+
+
+def _reset_unguarded(command: CommandApdu) -> CommandApdu:
+    return replace(command, p1=0xDE, p2=0xAD) if command.ins == Instruction.RESET else command
+
+
+def _salt_kept(members: Members) -> Members:
+    return [(tag, bytes(SALT_LENGTH) if tag == Tag.NAME else value) for tag, value in members]
+
+
+def _proof_wrong(members: Members) -> Members:
+    return [(tag, value[:-1] + bytes((value[-1] ^ 1,))) for tag, value in members]
+
+
+def _status(found: StatusWord, told: StatusWord) -> Wrap:
+    return lambda card: _Oath(status=lambda _, word: told if word == found else word)(card)
+
+
+FAULTS = (
+    _fault(
+        "version-unsaid",
+        "does not say which version of the applet it has",
+        _on(None, lambda members: [member for member in members if member[0] != Tag.VERSION]),
+    ),
+    _fault(
+        "touch-dropped",
+        "gives codes untouched that should take a touch",
+        _put(_property_dropped),
+        caught_by=OWNER,
+    ),
+    _fault(
+        "algorithm-ignored",
+        "makes every code with SHA-1",
+        _put(_key_changed(_TYPE_AND_ALGORITHM, lambda kind: kind & 0xF0 | 0x01)),
+        caught_by=SERVER,
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "digits-any",
+        "takes accounts whose codes have more digits than it can make",
+        _put(_key_changed(_DIGITS, lambda digits: min(max(digits, 6), 8))),
+        caught_by=SERVER,
+    ),
+    _fault("counter-ignored", "begins to count at zero", _put(_counter_dropped), caught_by=SERVER),
+    _fault("codes-stuck", "gives the same code again and again", _codes_stuck, caught_by=SERVER),
+    _fault(
+        "sign-bit-kept",
+        "does not clear the highest bit of a code",
+        _on(Instruction.CALCULATE, _sign_bit_kept),
+        caught_by=SERVER,
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "digits-six",
+        "says that every code has six digits",
+        _on(Instruction.CALCULATE, _digits(6)),
+        caught_by=SERVER,
+    ),
+    _fault(
+        "codes-for-all",
+        "gives codes of all accounts at once, also those that take a touch or are used up",
+        _on(Instruction.CALCULATE_ALL, _codes_for_all),
+        caught_by=OWNER,
+    ),
+    _fault(
+        "lists-twice",
+        "lists its accounts twice",
+        _on(Instruction.LIST, lambda members: members + members),
+        caught_by=USER,
+    ),
+    _fault(
+        "delete-unheard", "keeps an account that was deleted", _unheard(Instruction.DELETE), caught_by=USER
+    ),
+    _fault(
+        "deletes-nobody",
+        "says that it deleted what it does not have",
+        _served(Instruction.DELETE, StatusWord.NO_SUCH_OBJECT),
+    ),
+    _fault(
+        "rename-unheard",
+        "says that it gave an account another name, and does not",
+        _unheard(Instruction.RENAME),
+        caught_by=USER,
+    ),
+    _fault(
+        "rename-over",
+        "says that it gave an account a name that another has",
+        _served(Instruction.RENAME, StatusWord.WRONG_DATA),
+        caught_by=USER,
+    ),
+    _fault(
+        "password-for-show",
+        "asks for its password, and does not wait for it",
+        _password_for_show,
+        caught_by=OWNER,
+    ),
+    _fault("any-password", "lets in whoever says any password", _any_password, caught_by=OWNER),
+    _fault("open-for-ever", "stays open once its password was said", _open_for_ever, caught_by=OWNER),
+    _fault(
+        "proof-wrong",
+        "does not prove that it knows the password itself",
+        _on(Instruction.VALIDATE, _proof_wrong),
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "reset-unguarded",
+        "forgets everything at a command that was not meant so",
+        lambda card: _Oath(request=_reset_unguarded)(card),
+        caught_by=USER,
+    ),
+    _fault(
+        "reset-unheard",
+        "says that it forgot everything, and does not",
+        _unheard(Instruction.RESET),
+        caught_by=OWNER,
+    ),
+    _fault(
+        "salt-kept",
+        "derives keys from passwords with the same salt after a reset",
+        _on(None, _salt_kept),
+        caught_by=OWNER,
+        layer=Layer.CRYPTOGRAPHY,
+    ),
+    _fault(
+        "rest-lost",
+        "does not give the rest of a long answer",
+        lambda card: _Oath(
+            instead=lambda command: (
+                response_apdu(b"", StatusWord.INS_NOT_SUPPORTED) if command.ins == SEND_REMAINING else None
+            )
+        )(card),
+    ),
+    _fault(
+        "data-unnamed",
+        "does not say that what it was sent makes no sense",
+        _status(StatusWord.WRONG_DATA, StatusWord.UNKNOWN_ERROR),
+    ),
+    _fault(
+        "instruction-unnamed",
+        "does not say that it does not know an instruction",
+        _status(StatusWord.INS_NOT_SUPPORTED, StatusWord.UNKNOWN_ERROR),
+    ),
+)
