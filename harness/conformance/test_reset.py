@@ -74,8 +74,7 @@ def test_nobody_touches(probe: Probe, ceremony: Ceremony) -> None:
 
 
 @pytest.mark.spec("RESET-04", "CTAP 2.3 §6.6")
-@pytest.mark.slow(30)
-@pytest.mark.touches(0)
+@pytest.mark.slow(TIME_LIMIT + 1)
 @pytest.mark.catches("reset-at-any-time")
 def test_reset_after_a_reset(probe: Probe) -> None:
     """A reset does not give the time for another: it is counted from when the key was plugged in."""
@@ -187,7 +186,7 @@ def long_touch_wanted(probe: Probe, owner: Owner) -> Probe:
 
 
 @pytest.mark.spec("RESET-LONG-01", "CTAP 2.3 §6.6, §6.11.4")
-@pytest.mark.needs("config-4")
+@pytest.mark.needs("config-4", "ctaphid")  # whose keepalives say when the touch is waited for
 @pytest.mark.slow(30)
 @pytest.mark.catches("reset-short-touch")
 def test_short_touch_is_not_enough(long_touch_wanted: Probe) -> None:
@@ -202,9 +201,10 @@ def test_short_touch_is_not_enough(long_touch_wanted: Probe) -> None:
     def touch_once(status: Any) -> None:
         if not touched:
             touched.append(status)
-            probe.leave_alone(False)
+            probe.key.leave_alone(False)
+            probe.trace.did("it is touched, shortly")
             probe.key.touch()
-            probe.leave_alone()
+            probe.key.leave_alone()
 
     probe.leave_alone()
     probe.trace.sent("CTAP2", bytes((CMD.RESET,)))
