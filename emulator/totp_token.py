@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,13 +11,35 @@ from typing import Self
 from emulator.clock import DriftingClock
 from emulator.oath.otp import DIGEST_SIZE, Algorithm, hotp, step_at
 
+YEAR = 365.25 * 86_400
+
+
+class DisplayDarkError(Exception):
+    """The token shows nothing: its battery is empty, and with it went the secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """A battery that nobody can change: put in at ``since`` (true time), empty ``life`` seconds later."""
+
+    since: float
+    life: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.since) and math.isfinite(self.life) and self.life > 0):
+            raise ValueError(f"a battery must last for more than 0 s, not {self.life}")
+
+    def is_empty(self, now: float) -> bool:
+        return now >= self.since + self.life
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TotpToken:
     """A TOTP token (RFC 6238) whose codes come from its own, possibly wrong, clock.
 
     ``secret`` is bytes, ``digits`` 6 or 8, ``period`` 30 or 60 s. A value a token cannot have is a
-    ``ValueError`` that says which. Every ``now`` is the true time, in seconds since the epoch.
+    ``ValueError`` that says which. Every ``now`` is the true time, in seconds since the epoch. With a
+    ``battery``, every method that takes one is :class:`DisplayDarkError` once it is empty.
     """
 
     serial_number: str
@@ -25,6 +48,7 @@ class TotpToken:
     digits: int = 6
     algorithm: Algorithm = "SHA1"
     period: int = 30
+    battery: Battery | None = None
 
     def __post_init__(self) -> None:
         _check(self.serial_number, self.secret, self.digits, self.algorithm)
@@ -41,6 +65,7 @@ class TotpToken:
         digits: int = 6,
         algorithm: Algorithm = "SHA1",
         period: int = 30,
+        battery: Battery | None = None,
     ) -> Self:
         """A token with a fresh secret as long as its hash's output, RFC 6238 §5.1."""
         return cls(
@@ -50,6 +75,7 @@ class TotpToken:
             digits=digits,
             algorithm=algorithm,
             period=period,
+            battery=battery,
         )
 
     def press(self, now: float) -> str:
@@ -58,6 +84,11 @@ class TotpToken:
 
     def step(self, now: float) -> int:
         """The step T that the token believes in at ``now``; a clock set before 1970 is a ``ValueError``."""
+        if self.battery is not None and self.battery.is_empty(now):
+            years = self.battery.life / YEAR
+            raise DisplayDarkError(
+                f"token {self.serial_number}'s display is dark: its battery lasted {years:.3g} years"
+            )
         reading = self.clock.at(now)
         if reading < 0:
             raise ValueError(f"token {self.serial_number}'s clock stands {-reading:.0f} s before 1970")

@@ -12,7 +12,7 @@ import click
 from harness.misuse import Misuse
 from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest, version
 
-LAZY = ("conform", "drift", "emulate", "faults", "metadata", "serve")
+LAZY = ("conform", "drift", "emulate", "faults", "metadata", "serve", "token")
 """Commands that have a module of their own, imported when they are asked for."""
 
 
@@ -46,6 +46,12 @@ class _Commands(click.Group):
                 from harness.serve import serve
 
                 return serve
+            case "token":
+                from emulator.token_commands import token
+                from harness.token_measure import measure_command
+
+                token.add_command(measure_command)
+                return token
         return super().get_command(ctx, cmd_name)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emulator.clock import DriftingClock, ManualClock
 from emulator.oath.otp import Algorithm
-from emulator.totp_token import HotpToken, TotpToken
+from emulator.totp_token import YEAR, Battery, DisplayDarkError, HotpToken, TotpToken
 
 SECRET = b"12345678901234567890"
 NOW = 1_767_225_600.0
@@ -141,3 +141,20 @@ def test_an_hotp_token_goes_on_from_its_counter() -> None:
 def test_an_hotp_token_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="digits must be 6 or 8, not 7"):
         HotpToken(serial_number="GAHT12345678", secret=SECRET, digits=7)
+
+
+def test_the_display_is_dark_from_the_battery_s_last_moment_on() -> None:
+    aged = token(battery=Battery(since=NOW, life=5 * YEAR))
+
+    assert aged.press(NOW + 5 * YEAR - 1) == pyotp_code(NOW + 5 * YEAR - 1)
+    for ask in (aged.press, aged.step, aged.time_remaining):
+        with pytest.raises(
+            DisplayDarkError, match="token GAHT12345678's display is dark: its battery lasted 5"
+        ):
+            ask(NOW + 5 * YEAR)
+
+
+@pytest.mark.parametrize("life", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_battery_lasts_for_some_time(life: float) -> None:
+    with pytest.raises(ValueError, match="must last for more than 0 s"):
+        Battery(since=NOW, life=life)
