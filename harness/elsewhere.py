@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -48,22 +49,16 @@ class ElsewhereError(Exception):
     """The endpoint cannot be used; the message is one line that says what to do."""
 
 
-class Elsewhere:
-    """A world at ``url``, with credentials of the AWS environment; stands in for :class:`World`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where IAM and STS answer, and as whom; ``sdk`` is the one that makes users."""
 
-    Whatever of a world is not there is a ``NotCapable``. The story's time is this machine's, 30 s late.
-    """
-
-    def __init__(self, url: str, sdk: Sdk) -> None:
-        self.url = url
-        self.clock = ManualClock(time.time() - READ_LATE_S)
-        self.story = Story(self.clock)
-        self._sdk = sdk
-        self._prefix = f"keyrig-{secrets.token_hex(4)}-"
-        self._left_behind = ExitStack()
+    url: str
+    account_id: str
+    sdk: Sdk
 
     @classmethod
-    def at(cls, url: str) -> Elsewhere:
+    def at(cls, url: str) -> Endpoint:
         """With the credentials that boto3 finds in the environment; ElsewhereError."""
         found = botocore.session.Session().get_credentials()
         if found is None:
@@ -71,15 +66,29 @@ class Elsewhere:
                 "no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         frozen = found.get_frozen_credentials()
-        return cls(url, Sdk(url, frozen.access_key, frozen.secret_key, frozen.token))
-
-    def reach(self) -> None:
-        """Ask who one is there; ElsewhereError if nobody answers, or not as IAM and STS do."""
+        sdk = Sdk(url, frozen.access_key, frozen.secret_key, frozen.token)
         try:
-            self._sdk.sts.get_caller_identity()
-            self._sdk.iam.list_virtual_mfa_devices()
+            sdk.iam.list_virtual_mfa_devices()
+            return cls(url=url, account_id=sdk.sts.get_caller_identity()["Account"], sdk=sdk)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, ValueError) as error:
-            raise ElsewhereError(f"IAM and STS do not answer at {self.url}: {error}") from None
+            raise ElsewhereError(f"IAM and STS do not answer at {url}: {error}") from None
+
+
+class Elsewhere:
+    """A world at an ``endpoint``; stands in for :class:`World`.
+
+    Whatever of a world is not there is a ``NotCapable``. The story's time is this machine's, 30 s late. Users
+    are made once somebody calls the API, so that a scenario that is skipped leaves no trace.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.url = endpoint.url
+        self.clock = ManualClock(time.time() - READ_LATE_S)
+        self.story = Story(self.clock)
+        self._endpoint = endpoint
+        self._prefix = f"keyrig-{secrets.token_hex(4)}-"
+        self._to_make: list[tuple[str, Sequence[Policy]]] = []
+        self._left_behind = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -98,17 +107,10 @@ class Elsewhere:
         self, name: str, *, administrator: bool = False, policies: Sequence[Policy] = (MANAGE_OWN_MFA,)
     ) -> Person:
         """A new IAM user, who may manage their own MFA devices unless said otherwise."""
-        iam, called = self._sdk.iam, self.called(name)
-        made = iam.create_user(UserName=called)["User"]
-        self._left_behind.callback(self._remove_user, called)
-        for number, policy in enumerate((ADMINISTRATOR,) if administrator else policies, start=1):
-            iam.put_user_policy(
-                UserName=called, PolicyName=f"policy-{number}", PolicyDocument=json.dumps(policy)
-            )
-        user = User(
-            account_id=made["Arn"].split(":")[4], name=called, user_id=made["UserId"], created_at=self.clock()
-        )
-        return Person(user, "", account=user.account_id, place=self)
+        called, account_id = self.called(name), self._endpoint.account_id
+        self._to_make.append((called, (ADMINISTRATOR,) if administrator else policies))
+        user = User(account_id=account_id, name=called, user_id="", created_at=self.clock())
+        return Person(user, "", account=account_id, place=self)
 
     def app(self, *, offset: float = 0.0, drift_ppm: float = 0.0) -> AuthenticatorApp:
         """An authenticator app on a phone whose clock is that wrong."""
@@ -120,8 +122,7 @@ class Elsewhere:
         """A new role that the account's users may assume, under ``trust`` as condition; its ARN."""
         called, policies = self.called(name), list(policies)
         self._left_behind.callback(self._remove_role, called, len(policies))
-        account_id = self._sdk.sts.get_caller_identity()["Account"]
-        return make_role(self._sdk.iam, account_id, called, trust, policies)
+        return make_role(self._endpoint.sdk.iam, self._endpoint.account_id, called, trust, policies)
 
     # The doors, as a person finds them (harness.person.Place).
 
@@ -129,7 +130,8 @@ class Elsewhere:
         raise NotCapable(f"it signs in, and {self.url} has no console that is known")
 
     def sdk_of(self, user: User) -> Sdk:
-        made = self._sdk.iam.create_access_key(UserName=user.name)["AccessKey"]
+        self._make_users()
+        made = self._endpoint.sdk.iam.create_access_key(UserName=user.name)["AccessKey"]
         return Sdk(self.url, made["AccessKeyId"], made["SecretAccessKey"])
 
     def noted(self) -> Sequence[Event]:
@@ -138,10 +140,20 @@ class Elsewhere:
     def called(self, name: str) -> str:
         return self._prefix + name
 
+    def _make_users(self) -> None:
+        iam = self._endpoint.sdk.iam
+        while self._to_make:
+            called, policies = self._to_make.pop(0)
+            iam.create_user(UserName=called)
+            self._left_behind.callback(self._remove_user, called)
+            for number, policy in enumerate(policies, start=1):
+                document = json.dumps(policy)
+                iam.put_user_policy(UserName=called, PolicyName=f"policy-{number}", PolicyDocument=document)
+
     # Leaving nothing behind; what is gone already, or is not let go, is left at that.
 
     def _remove_user(self, called: str) -> None:
-        iam, refused = self._sdk.iam, botocore.exceptions.ClientError
+        iam, refused = self._endpoint.sdk.iam, botocore.exceptions.ClientError
         with suppress(refused):
             for device in iam.list_mfa_devices(UserName=called)["MFADevices"]:
                 iam.deactivate_mfa_device(UserName=called, SerialNumber=device["SerialNumber"])
@@ -161,5 +173,5 @@ class Elsewhere:
     def _remove_role(self, called: str, policies: int) -> None:
         with suppress(botocore.exceptions.ClientError):
             for number in range(1, policies + 1):
-                self._sdk.iam.delete_role_policy(RoleName=called, PolicyName=f"policy-{number}")
-            self._sdk.iam.delete_role(RoleName=called)
+                self._endpoint.sdk.iam.delete_role_policy(RoleName=called, PolicyName=f"policy-{number}")
+            self._endpoint.sdk.iam.delete_role(RoleName=called)

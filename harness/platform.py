@@ -388,6 +388,21 @@ class Sdk:
             credentials["SessionToken"],
         )
 
+    def environment(self) -> dict[str, str]:
+        """What another client, such as the AWS CLI, finds in its environment to do as this one does."""
+        given = {
+            "AWS_ENDPOINT_URL": self.base_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self._secret_access_key,
+            "AWS_SESSION_TOKEN": self._session_token,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "*",
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
     def get_session(
         self,
         *,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # imported where used: every pytest run in an environment wit
     from harness.devices.find import KeySource
     from harness.devices.key import Key
     from harness.devices.token import TokenSource
-    from harness.elsewhere import Elsewhere
+    from harness.elsewhere import Elsewhere, Endpoint
     from harness.service.profile import ServiceProfile
     from harness.world import World
 
@@ -26,6 +26,7 @@ DEFAULT_KEY, DEFAULT_TOKEN, DEFAULT_PROFILE = "emulated:ctap21", "emulated", "aw
 
 WORLD: pytest.StashKey[World | Elsewhere] = pytest.StashKey()
 KEY_SOURCE: pytest.StashKey[KeySource] = pytest.StashKey()
+ENDPOINT: pytest.StashKey[Endpoint] = pytest.StashKey()
 PROFILE: pytest.StashKey[ServiceProfile] = pytest.StashKey()
 TOKEN_SOURCE: pytest.StashKey[TokenSource] = pytest.StashKey()
 
@@ -73,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("keyrig_profile") != DEFAULT_PROFILE:
         _profile(config)
     if config.getoption("keyrig_endpoint_url"):
-        _reach(config)
+        _endpoint(config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,7 +107,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World | Elsewhere]:
         name: value for mark in request.node.iter_markers("service") for name, value in mark.kwargs.items()
     }
     elsewhere = config.getoption("keyrig_endpoint_url")
-    with _elsewhere(elsewhere, settings) if elsewhere else _world(request, settings) as world:
+    with _elsewhere(config, settings) if elsewhere else _world(request, settings) as world:
         request.node.stash[WORLD] = world
         yield world
 
@@ -136,21 +137,24 @@ def _world(request: pytest.FixtureRequest, settings: Mapping[str, Any]) -> World
         pytest.fail(f"the marker service: {error}", pytrace=False)
 
 
-def _elsewhere(url: str, settings: Mapping[str, Any]) -> Elsewhere:
+def _elsewhere(config: pytest.Config, settings: Mapping[str, Any]) -> Elsewhere:
     from harness.elsewhere import Elsewhere
 
+    endpoint = _endpoint(config)
     if settings:
-        pytest.skip(f"it sets {', '.join(settings)} of the service, and {url} cannot be told that")
-    return Elsewhere.at(url)
+        pytest.skip(f"it sets {', '.join(settings)} of the service, and {endpoint.url} cannot be told that")
+    return Elsewhere(endpoint)
 
 
-def _reach(config: pytest.Config) -> None:
-    from harness.elsewhere import Elsewhere, ElsewhereError
+def _endpoint(config: pytest.Config) -> Endpoint:
+    from harness.elsewhere import ElsewhereError, Endpoint
 
-    try:
-        Elsewhere.at(config.getoption("keyrig_endpoint_url")).reach()
-    except ElsewhereError as error:
-        raise pytest.UsageError(str(error)) from None
+    if ENDPOINT not in config.stash:
+        try:
+            config.stash[ENDPOINT] = Endpoint.at(config.getoption("keyrig_endpoint_url"))
+        except ElsewhereError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[ENDPOINT]
 
 
 def _profile(config: pytest.Config) -> ServiceProfile:

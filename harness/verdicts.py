@@ -13,6 +13,9 @@ from harness.report import STORY, StepData, StoryData, pytest_runtest_makereport
 
 __all__ = ["Verdicts", "pytest_configure", "pytest_runtest_makereport"]
 
+LONGEST = 100
+"""Characters of what happened; an error page is longer than a table bears."""
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,9 +59,9 @@ def _row(story: StoryData, report: pytest.TestReport) -> str:
 
 
 def _last(steps: list[StepData]) -> str:
-    """The step that was judged last: what should have gone otherwise."""
-    judged = [step for step in steps if step["accepted"] is not None]
-    return f"{judged[-1]['text']} → {judged[-1]['outcome']}" if judged else ""
+    """The step that something came of last: what should have gone otherwise."""
+    told = [step for step in steps if step["outcome"]]
+    return f"{told[-1]['text']} → {told[-1]['outcome']}" if told else ""
 
 
 def _why(report: pytest.TestReport) -> str:
@@ -67,4 +70,5 @@ def _why(report: pytest.TestReport) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    text = " ".join(text.replace("|", "\\|").split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
