@@ -1,4 +1,4 @@
-"""OATH Toolkit's commands beside ours: oathtool makes the same codes, pskctool reads our PSKC by its schema."""
+"""OATH Toolkit beside us: oathtool makes the same codes, pskctool reads our PSKC by its schema."""
 
 from __future__ import annotations
 
