@@ -12,7 +12,7 @@ import click
 from harness.misuse import Misuse
 from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest, version
 
-LAZY = ("conform", "drift", "emulate", "faults", "metadata", "serve", "token")
+LAZY = ("conform", "drift", "emulate", "faults", "metadata", "profile", "serve", "token")
 """Commands that have a module of their own, imported when they are asked for."""
 
 
@@ -42,6 +42,10 @@ class _Commands(click.Group):
                 from emulator.publish import metadata
 
                 return metadata
+            case "profile":
+                from harness.profile_from import profile
+
+                return profile
             case "serve":
                 from harness.serve import serve
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -50,6 +54,40 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"required here, but {report.longrepr}"
     return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluggedIn:
+    """A ``keyrig emulate --transport udp``: what ``--key`` calls its key, and where its hand is told."""
+
+    process: subprocess.Popen[str]
+    name: str
+    control: str
+
+
+@pytest.fixture
+def plugged_in() -> Iterator[Callable[..., PluggedIn]]:
+    """``plugged_in("--profile", "ctap23")`` plugs a key in, in a process of its own."""
+    with ExitStack() as processes:
+
+        def plug_in(*words: str) -> PluggedIn:
+            command = [sys.executable, "-m", "emulator.emulate", "--transport", "udp", "--port", "0"]
+            process = processes.enter_context(
+                subprocess.Popen(
+                    [*command, "--answer-port", "0", "--control", "0", *words],
+                    stdout=subprocess.PIPE,
+                    stdin=subprocess.DEVNULL,
+                    text=True,
+                )
+            )
+            processes.callback(process.kill)
+            assert process.stdout is not None
+            name = process.stdout.readline().partition(",")[0]
+            control = process.stdout.readline().split()[-1]
+            Thread(target=process.stdout.read, daemon=True).start()  # or it would wait for a reader
+            return PluggedIn(process=process, name=f"{name}:0", control=f"{control}/keys/1")
+
+        yield plug_in
 
 
 @pytest.fixture(scope="session")

@@ -207,7 +207,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.lab.block"],
     ["harness.lab.answer", "harness.lab.run"],
     ["harness.lab.picture"],
-    ["harness.conform", "harness.drift_lab"],
+    ["harness.conform", "harness.profile_from", "harness.drift_lab"],
     ["harness.report", "harness.doctor"],
     ["harness.verdicts"],
     ["harness.cli"],

@@ -22,7 +22,14 @@ from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, InitializationPac
 from emulator.fido.gesture import Gesture
 from emulator.metadata import fido2_statement, u2f_statement
 from emulator.oath.ykoath import YkOath
-from emulator.profile import Profile, profile_names
+from emulator.profile import (
+    ALGORITHMS,
+    CONFIG_COMMANDS,
+    EXTENSIONS,
+    VERSIONS,
+    Profile,
+    profile_names,
+)
 from emulator.random_stream import RandomStream
 from emulator.security_key import GesturePolicy, SecurityKey
 from emulator.store import CredentialStore, MemoryStore
@@ -174,6 +181,16 @@ class EmulatedKey(Key):
     def profiles() -> list[str]:
         """The models of key there are."""
         return profile_names()
+
+    @staticmethod
+    def vocabulary() -> Mapping[str, Any]:
+        """What a profile may say, by its keys: names, and of algorithms and commands their numbers."""
+        return {
+            "versions": VERSIONS,
+            "extensions": EXTENSIONS,
+            "algorithms": ALGORITHMS,
+            "config_commands": CONFIG_COMMANDS,
+        }
 
     @staticmethod
     def fault_names() -> list[str]:
