@@ -143,6 +143,9 @@ def run(
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + ["--collect-only"] * only_list
     tests = files or packaged("scenarios")
+    # Imported here, it comes from the compiled files; pytest would compile it and all it needs in every run.
+    import harness.world  # noqa: F401
+
     reporter = "harness.verdicts" if markdown else "harness.report"
     sys.exit(run_pytest([*tests, "--tb=short", *args, *pytest_args], reporter))
 

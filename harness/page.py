@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -152,18 +152,17 @@ class Page:
     def parse(cls, url: str, status: int, html: str) -> Page:
         """Read a page. Forms, tables, data URI images, JSON data and texts go by their ``id``."""
         root = parse_html(html)
-        named = {element.attributes["id"]: element for element in root.all() if "id" in element.attributes}
+        elements = list(root.all())
+        named = {element.attributes["id"]: element for element in elements if "id" in element.attributes}
         return cls(
             url=url,
             status=status,
             title=_first_text(root, "title"),
             heading=_first_text(root, "h1"),
-            alerts=tuple(element.text for element in root.all() if element.attributes.get("role") == "alert"),
-            notices=tuple(
-                element.text for element in root.all() if element.attributes.get("role") == "status"
-            ),
-            forms={form.purpose: form for form in (_form(found, root, url) for found in root.all("form"))},
-            links=tuple(_link(found, url) for found in root.all("a") if "href" in found.attributes),
+            alerts=tuple(found.text for found in elements if found.attributes.get("role") == "alert"),
+            notices=tuple(found.text for found in elements if found.attributes.get("role") == "status"),
+            forms={form.purpose: form for form in _forms(elements, url)},
+            links=tuple(_link(found, url) for found in _tagged(elements, "a") if "href" in found.attributes),
             tables={name: _rows(found) for name, found in named.items() if found.tag == "table"},
             images={name: _picture(found) for name, found in named.items() if found.tag == "img"},
             data={name: _json(name, found) for name, found in named.items() if found.tag == "script"},
@@ -209,8 +208,20 @@ def _first_text(root: Element, tag: str) -> str:
     return found.text if found is not None else ""
 
 
-def _form(form: Element, root: Element, url: str) -> Form:
-    labels = {label.attributes["for"]: label.text for label in root.all("label") if "for" in label.attributes}
+def _tagged(elements: Iterable[Element], tag: str) -> Iterator[Element]:
+    return (element for element in elements if element.tag == tag)
+
+
+def _forms(elements: Sequence[Element], url: str) -> Iterator[Form]:
+    labels = {
+        label.attributes["for"]: label.text
+        for label in _tagged(elements, "label")
+        if "for" in label.attributes
+    }
+    return (_form(form, labels, url) for form in _tagged(elements, "form"))
+
+
+def _form(form: Element, labels: Mapping[str, str], url: str) -> Form:
     fields: dict[str, Field] = {}
     for control in form.all("input", "select", "textarea"):
         if name := control.attributes.get("name"):

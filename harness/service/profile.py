@@ -11,6 +11,7 @@ import string
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -157,6 +158,8 @@ class ServiceProfile:
 
     def with_values(self, **values: object) -> ServiceProfile:
         """The same AWS with some values otherwise; ProfileError for one that there is not, or cannot be."""
+        if not values:
+            return self
         hints = _hints()
         if unknown := sorted(values.keys() - hints.keys()):
             raise ProfileError(f"profile {self.name}: {unknown[0]} is not a value the service has")
@@ -235,6 +238,7 @@ def _build(name: str, table: dict[str, Any]) -> ServiceProfile:
     return ServiceProfile(name=name, texts=words, _provenance=origins, **values)
 
 
+@cache
 def _hints() -> dict[str, Any]:
     hints = get_type_hints(ServiceProfile)
     return {field: hint for field, hint in hints.items() if field not in _NOT_VALUES}
