@@ -67,7 +67,7 @@ def contents(file: str) -> bytes:
 
 def secret_in(file: str | None) -> bytes:
     """The secret in a file, in base32 or hex; without a file it is asked for, or read from standard input."""
-    if file is None and sys.stdin.isatty():
+    if file in (None, "-") and sys.stdin.isatty():
         text = click.prompt("secret, in base32 or hex", hide_input=True, err=True)
     else:
         try:

@@ -143,8 +143,9 @@ def measure(
                     joined.append((rest, (*steps, step)))
         if not joined:
             raise MeasureError(
-                f"reading {number} fits no clock that also shows the codes before it: one was misread or "
-                "noted at another time, or the clock was set or stood still in between"
+                f"reading {number} fits no even clock that also shows the codes before it: one was misread "
+                "or noted at another time, the clock was set or stood still, or heat and cold moved "
+                "it further than --delay allows for"
             )
         clocks = joined
     region, steps = min(clocks, key=lambda clock: abs(clock[0].interval(1.0, 0.0).middle))

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from emulator.clock import DriftingClock, ManualClock
 from emulator.oath.otp import Algorithm, secret_from_base32
-from emulator.totp_token import TotpToken
+from emulator.totp_token import Battery, TotpToken
 from harness.devices.token import Token
 
 
@@ -42,15 +42,22 @@ class EmulatedToken(Token):
         digits: int = 6,
         algorithm: Algorithm = "SHA1",
         period: int = 30,
+        wander: Callable[[float], float] | None = None,
+        battery_life: float | None = None,
     ) -> Self:
-        """A new hardware TOTP token, its clock ``offset`` seconds and ``drift_ppm`` wrong from now on."""
+        """A new hardware TOTP token, its clock ``offset`` seconds and ``drift_ppm`` wrong from now on.
+
+        ``wander`` is what else its clock does (``emulator.clock``). After ``battery_life`` seconds to read it
+        is a ``DisplayDarkError``.
+        """
         token = TotpToken.with_random_secret(
             random_bytes,
             serial_number=serial_number,
-            clock=DriftingClock(clock, offset=offset, drift_ppm=drift_ppm),
+            clock=DriftingClock(clock, offset=offset, drift_ppm=drift_ppm, wander=wander),
             digits=digits,
             algorithm=algorithm,
             period=period,
+            battery=None if battery_life is None else Battery(since=clock(), life=battery_life),
         )
         return cls(token, clock)
 

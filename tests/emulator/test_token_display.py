@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
+import subprocess
+import sys
+import termios
+from contextlib import suppress
+from pathlib import Path
 
 from rich.console import Console
 
@@ -47,3 +55,31 @@ def test_the_bar_runs_out_with_the_period() -> None:
 def test_a_token_with_an_empty_battery_has_a_dark_face() -> None:
     assert "display is dark" in drawn(NOW + YEAR)
     assert "█" not in drawn(NOW + YEAR)
+
+
+def test_at_a_terminal_it_is_live_until_ctrl_c(tmp_path: Path) -> None:
+    environment = {**os.environ, "KEYRIG_TOKENS": str(tmp_path / "tokens"), "TERM": "xterm", "COLUMNS": "80"}
+    program = [
+        sys.executable,
+        "-c",
+        "from emulator.token_commands import token; token(prog_name='keyrig token')",
+    ]
+    subprocess.run([*program, "new", "fob"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [*program, "show", "fob"], stdin=follower, stdout=follower, stderr=follower, env=environment,
+        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),  # Ctrl-C is its terminal's
+    ) as process:  # fmt: skip
+        os.close(follower)
+        shown = b""
+        while shown.count("▮".encode()) < 20 or shown.count(b"\x1b[2K") < 9:  # drawn, and drawn again
+            shown += os.read(leader, 4096)
+        os.write(leader, b"\x03")
+        with suppress(OSError):  # that is how a terminal ends
+            while chunk := os.read(leader, 4096):
+                shown += chunk
+        assert process.wait(timeout=20) == 0
+    os.close(leader)
+
+    assert "██".encode() in shown
+    assert b"Traceback" not in shown

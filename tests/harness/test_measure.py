@@ -167,9 +167,9 @@ def test_of_several_clocks_the_one_least_wrong_is_taken() -> None:
         ),
         (
             [read(NOW, offset=0), read(NOW + DAY, offset=600)],
-            "reading 2 fits no clock .* was set or stood still",
+            "reading 2 fits no even clock .* was set or stood still",
         ),
-        ([read(NOW, offset=0), read(NOW, offset=0), read(NOW + DAY, offset=-900)], "reading 3 fits no clock"),
+        ([read(NOW, offset=0), read(NOW, offset=0), read(NOW + DAY, offset=-900)], "reading 3 fits no even"),
     ],
 )
 def test_readings_that_tell_nothing_are_a_sentence(readings: list[Reading], sentence: str) -> None:

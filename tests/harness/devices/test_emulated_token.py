@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from emulator.clock import ManualClock
+from emulator.drift import PLACES, YEAR, Crystal, Oscillator
+from emulator.totp_token import DisplayDarkError
 from harness.devices.emulated_token import AuthenticatorApp, EmulatedToken
 from harness.devices.token import Token
 
@@ -208,3 +210,20 @@ def test_a_picture_with_a_broken_chunk_is_refused(clock: ManualClock) -> None:
 def test_what_is_no_png_is_named_as_such(clock: ManualClock) -> None:
     with pytest.raises(ValueError, match="the picture is not a PNG"):
         AuthenticatorApp(clock).scan(b"GIF89a")
+
+
+def test_a_token_wanders_and_its_battery_dies(clock: ManualClock) -> None:
+    drawer = Oscillator(crystal=Crystal(place=PLACES["drawer"]))
+    token = EmulatedToken.issue(
+        "GAHT12345678",
+        clock=clock,
+        random_bytes=lambda size: SECRET[:size],
+        wander=drawer.error,
+        battery_life=2 * YEAR,
+    )
+
+    clock.advance(YEAR)
+    assert token.read() == code_at(NOW + YEAR + drawer.error(YEAR))
+    clock.advance(YEAR)
+    with pytest.raises(DisplayDarkError, match="lasted 2 years"):
+        token.read()
