@@ -221,5 +221,50 @@ def test_waiting_for_a_packet_that_cannot_come_is_a_clear_error() -> None:
         key.call(CTAPHID.CANCEL)
 
 
+SELECT_FIDO = bytes.fromhex("00A4040008A0000006472F0001")
+
+
+def test_key_answers_in_a_reader_until_its_power_is_cut() -> None:
+    key = EmulatedKey("ctap21", seed=1)
+    assert key.transmit(SELECT_FIDO) == b"U2F_V2\x90\x00"
+    assert key.transmit(bytes.fromhex("00030000")) == b"U2F_V2\x90\x00"
+    key.power_cycle()
+    assert key.transmit(bytes.fromhex("00030000")) == b"\x69\x86"
+
+
+def test_reader_waits_for_the_touch_in_the_world_s_time() -> None:
+    key = EmulatedKey("ctap21", seed=1, touch=2.0)
+    key.transmit(SELECT_FIDO)
+    before = key.clock()
+    assert key.transmit(bytes((0x80, 0x10, 0, 0, 1, Ctap2.CMD.SELECTION, 0))) == b"\x00\x90\x00"
+    assert key.clock() - before == 2.0
+
+
+def test_fault_of_the_card_is_there_in_a_reader_alone() -> None:
+    key = EmulatedKey("ctap21", seed=1, faults=["apdu-version-wrong"])
+    assert key.transmit(SELECT_FIDO) == b"U2F_V3\x90\x00"
+    assert Ctap1(key).get_version() == "U2F_V2"
+
+
+def test_strangers_are_not_verified() -> None:
+    key = EmulatedKey("passkey", seed=1)
+    client_pin = ClientPin(Ctap2(key))
+    permission = ClientPin.PERMISSION.MAKE_CREDENTIAL
+    key.leave_to_strangers()
+    with pytest.raises(CtapError) as refused:
+        client_pin.get_uv_token(permission, "example.com")
+    assert refused.value.code == CtapError.ERR.UV_INVALID
+    key.leave_to_strangers(False)
+    assert len(client_pin.get_uv_token(permission, "example.com")) == 32
+
+
+def test_metadata_statements_are_the_model_s_whatever_is_wrong_with_the_key() -> None:
+    key = EmulatedKey("ctap21", seed=1, faults=["info-aaguid-other"])
+    families = {statement["protocolFamily"]: statement for statement in key.metadata_statements}
+    assert set(families) == {"fido2", "u2f"}
+    aaguid = key.security_key.profile.aaguid.hex()
+    assert families["fido2"]["aaguid"].replace("-", "") == aaguid != Ctap2(key).info.aaguid.hex()
+
+
 def test_no_emulated_key_is_there_to_be_found() -> None:
     assert list(EmulatedKey.list_devices()) == []
