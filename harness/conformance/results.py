@@ -12,7 +12,9 @@ from harness.conformance.trace import Passed, Trace
 RESULT = "keyrig_result"
 """The attribute of a report that holds what its test has to say."""
 
-_TOLD_IN_SENTENCES = {"AssertionError", "DeviceError", "Failed", "UnexpectedStatusError"}
+_TOLD_IN_SENTENCES = {
+    "AssertionError", "DeviceError", "Failed", "UnexpectedStatusError", "UnexpectedStatusWordError",
+}  # fmt: skip
 _A_CLASS = re.compile(r"(?:\w+\.)*[A-Z]\w*(?:Error|Failure|Exception)")
 
 Outcome = Literal["passed", "failed", "skipped"]
