@@ -87,6 +87,8 @@ def test_selection_stays(fido: Card) -> None:
 @pytest.mark.catches("apdu-selected-from-the-start")
 def test_nothing_is_selected_at_first(probe: Probe, card: Card) -> None:
     """Before it is selected by its name, the FIDO applet hears nothing: CTAP 2.3 forbids it."""
+    if not probe.key.has_packets:
+        pytest.skip("needs a card that python-fido2, which selects the applet at once, does not get first")
     probe.power_cycle()
     card.send(0x03).refused()
     card.send(CTAP_MSG, GET_INFO, cla=CTAP).refused()
