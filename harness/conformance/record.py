@@ -65,7 +65,11 @@ class Record:
         self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
     ) -> None:
         results = list(self._results)
-        if config.getoption("keyrig_list") or not (results or reported(config)):
+        if config.getoption("keyrig_list"):
+            return
+        if not (results or reported(config)):
+            if not terminalreporter.stats.get("error"):
+                terminalreporter.write_line("no test is like that; --list has them all")
             return
         report = self._report()
         terminalreporter.ensure_newline()

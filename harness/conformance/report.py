@@ -18,6 +18,8 @@ from harness.conformance.results import Outcome, Result
 OUTCOMES: tuple[Outcome, ...] = ("passed", "failed", "skipped")
 MARKS = {"passed": "✔", "failed": "✘", "skipped": "–"}
 COLOURS = {"passed": "good", "failed": "bad", "skipped": "skip"}
+REASONS = 8
+"""Of those for which tests are skipped, how many the terminal tells."""
 FORMAT = 1
 """Of the JSON; another number where its members change their meaning."""
 
@@ -83,7 +85,7 @@ class Report:
             key=self.key,
             version=self.version,
             date=self.date,
-            features=self.features,
+            features=[name for name in self.features if not name.startswith("info-")],
             results=self.results,
             counts=self.counts,
             failures=self.failures,
@@ -136,6 +138,12 @@ def summary(report: Report) -> Iterator[str]:
     for section in report.sections():
         told = [f"{section[outcome]} {outcome}" for outcome in OUTCOMES if section.get(outcome)]
         yield f"  {section['name']:<{width}}  {', '.join(told)}"
+    reasons = Counter(result["reason"] for result in report.results if result["outcome"] == "skipped")
+    if reasons:
+        yield ""
+        yield from (f"  {count} skipped: {reason}" for reason, count in reasons.most_common(REASONS))
+        if others := sum(count for _, count in reasons.most_common()[REASONS:]):
+            yield f"  {others} skipped for other reasons, which --json and --html tell"
     counts = report.counts
     yield ""
     yield f"{report.key}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
