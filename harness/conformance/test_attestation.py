@@ -116,6 +116,8 @@ def test_certificate_names_the_model(probe: Probe, registration: Registration) -
 def test_chain(registration: Registration) -> None:
     """Each certificate of the statement is issued by the next."""
     chain = _certificates(_statement(registration, "packed", certified=True))
+    if len(chain) < 2:
+        pytest.skip("needs a key that sends more than one certificate")
     for certificate, issuer in pairwise(chain):
         try:
             certificate.verify_directly_issued_by(issuer)
