@@ -1,6 +1,7 @@
 """Devices of every kind are enabled: by their user, by an administrator, for root."""
 
 import pytest
+from fido2.ctap2 import Ctap2
 
 from harness.service.model import FidoSecurityKey
 from harness.world import World
@@ -75,6 +76,19 @@ def test_security_key_for_root(world: World) -> None:
     assert world.root.register_key(key, "root-key").accepted
     assert world.root.sign_in().refused
     assert world.root.sign_in(key).accepted
+
+
+@pytest.mark.source("S0")
+@pytest.mark.needs("ctap2", "several-keys")
+def test_key_that_another_service_uses(world: World) -> None:
+    """A key that another service uses already."""
+    alice, key = world.user("alice"), world.key()
+    user, algorithms = {"id": b"alice", "name": "alice"}, [{"type": "public-key", "alg": -7}]
+    Ctap2(key).make_credential(bytes(32), {"id": "example.com"}, user, algorithms)
+    world.story.tell(f"alice signs in at example.com with {key.name}, too")
+    assert alice.sign_in().accepted
+    assert alice.register_key(key, "alice-key").accepted
+    assert alice.sign_in(key).accepted
 
 
 @pytest.mark.source("S0")
