@@ -1,5 +1,8 @@
 """Devices of every kind are enabled: by their user, by an administrator, for root."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from fido2.ctap2 import Ctap2
 
@@ -83,8 +86,8 @@ def test_security_key_for_root(world: World) -> None:
 def test_key_that_another_service_uses(world: World) -> None:
     """A key that another service uses already."""
     alice, key = world.user("alice"), world.key()
-    user, algorithms = {"id": b"alice", "name": "alice"}, [{"type": "public-key", "alg": -7}]
-    Ctap2(key).make_credential(bytes(32), {"id": "example.com"}, user, algorithms)
+    algorithms: list[Mapping[str, Any]] = [{"type": "public-key", "alg": -7}]
+    Ctap2(key).make_credential(bytes(32), {"id": "example.com"}, {"id": b"a", "name": "alice"}, algorithms)
     world.story.tell(f"alice signs in at example.com with {key.name}, too")
     assert alice.sign_in().accepted
     assert alice.register_key(key, "alice-key").accepted
