@@ -11,6 +11,8 @@ import click
 from harness.misuse import Misuse
 from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest
 
+EPILOG = """What follows -- goes to pytest as it is. `keyrig conform diff ONE.json OTHER.json` shows what differs
+between two keys."""
 SUITE = "harness.conformance.suite"
 
 
@@ -25,23 +27,17 @@ class _Conform(click.Group):
         return "run", self.commands["run"], args
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        asks_help = args[:1] in (["-h"], ["--help"])
-        if not args or (args[0] not in self.commands and not asks_help):
+        if not args or args[0] not in self.commands:
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
 
 @click.group(cls=_Conform, context_settings={"help_option_names": ["-h", "--help"]})
 def conform() -> None:
-    """Test a security key for conformance with CTAP; `keyrig conform run -h` has the options.
-
-    `run` may be left out: keyrig conform --key emulated:ctap23 --html report.html
-    """
+    """Test a security key for conformance with CTAP: keyrig conform --key emulated:ctap23 --html report.html"""
 
 
-@conform.command(
-    cls=PytestCommand, options_metavar="[OPTIONS]", epilog="What follows -- goes to pytest as it is."
-)
+@conform.command(cls=PytestCommand, options_metavar="[OPTIONS]", epilog=EPILOG)
 @click.option("--key", default="emulated:ctap23", metavar="KIND:NAME", help="The key: emulated:ctap21, hid …")
 @click.option(
     "--fault", "faults", multiple=True, metavar="NAME", help="Break an emulated key; see keyrig faults."
@@ -57,6 +53,12 @@ def conform() -> None:
 )
 @click.option(
     "--list", "only_list", is_flag=True, help="List the tests: identifier, section, what must hold."
+)
+@click.option(
+    "--table",
+    "only_table",
+    is_flag=True,
+    help="Print what is tested and what is known not to be, as Markdown.",
 )
 @click.option("--junit-xml", type=click.Path(dir_okay=False), help="Write a JUnit report there.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the results there.")
@@ -105,6 +107,7 @@ def run(
     verbose: int,
     workers: str | None,
     only_list: bool,
+    only_table: bool,
     junit_xml: str | None,
     json_file: str | None,
     html: str | None,
@@ -117,7 +120,7 @@ def run(
     prove: bool,
     seed: str | None,
 ) -> None:
-    """Run the suite against a key. The exit code is 1 when a test failed.
+    """Test a security key for conformance with CTAP. The exit code is 1 when a test failed.
 
     A key is emulated:PROFILE or emulated:FILE.toml, and with faults emulated:PROFILE+FAULT; hid, the one
     that is plugged in, or hid:PATH; pcsc:READER; udp:HOST:PORT. On a key in your hand only what leaves it
@@ -148,6 +151,7 @@ def run(
         "--numprocesses": workers,
     }
     args = given(options) + ["--keyrig-prove"] * prove + ["--keyrig-list"] * only_list
+    args += ["--keyrig-table"] * only_table
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose
     quiet = ["-q", "--no-header", "--tb=no", "--show-capture=no", "-r", ""]

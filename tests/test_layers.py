@@ -187,6 +187,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.conformance.trace"],
     ["harness.conformance.results"],
     ["harness.conformance.report"],
+    ["harness.conformance.table"],
     ["harness.conformance.probe", "harness.conformance.wire"],
     ["harness.conformance.card"],
     ["harness.conformance.features", "harness.conformance.pin"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from harness.conformance.found import Found, found
-from harness.conformance.results import identify
+from harness.conformance.results import only_tells
 from harness.devices.find import HardwareSource
 
 TOUCH_TIME = 3.0
@@ -100,7 +100,7 @@ class Course:
         items[:] = in_order(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if self._config.getoption("keyrig_list") or not session.items:
+        if only_tells(self._config) or not session.items:
             return
         made = plan(
             session.items, found(self._config), self._source, self._config.getoption("keyrig_longest_wait")
@@ -109,9 +109,3 @@ class Course:
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         if terminal is not None:
             terminal.write_line(f"{self._source.title}: {made}")
-
-
-def not_yet(items: Iterable[pytest.Item], done: Iterable[str]) -> list[pytest.Item]:
-    """Those of which ``done`` does not have the identifier."""
-    known = {*done}
-    return [item for item in items if identify(item)[0] not in known]

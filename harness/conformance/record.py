@@ -11,7 +11,7 @@ import pytest
 
 from harness.conformance.found import found
 from harness.conformance.report import Report, ReportError, now, read, summary
-from harness.conformance.results import Result, Results
+from harness.conformance.results import Result, Results, only_tells
 from harness.devices.find import HardwareSource
 from harness.plugin import key_source
 from harness.runner import version
@@ -65,7 +65,7 @@ class Record:
         self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
     ) -> None:
         results = list(self._results)
-        if config.getoption("keyrig_list"):
+        if only_tells(config):
             return
         if not (results or reported(config)):
             if not terminalreporter.stats.get("error"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Report:
             by_name.setdefault(chapter(result["section"]), []).append(result)
         return [
             {"name": name, "results": results, **Counter(result["outcome"] for result in results)}
-            for name, results in sorted(by_name.items(), key=lambda entry: _in_order(entry[0]))
+            for name, results in sorted(by_name.items(), key=lambda entry: in_order(entry[0]))
         ]
 
     def to_json(self) -> str:
@@ -180,9 +181,10 @@ def chapter(section: str) -> str:
     return f"{document}§{'.'.join(number.split('.')[:2])}"
 
 
-def _in_order(name: str) -> tuple[str, list[int]]:
-    document, _, number = name.partition("§")
-    return document, [int(part) for part in number.split(".") if part.isdigit()]
+def in_order(section: str) -> tuple[str, list[int]]:
+    """By what sections are sorted as a specification numbers them."""
+    document, _, place = section.partition("§")
+    return document, [int(number) for number in re.findall(r"\d+", place)]
 
 
 def _cut(text: str, length: int = 160) -> str:

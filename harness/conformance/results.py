@@ -56,6 +56,11 @@ def identify(item: pytest.Item) -> tuple[str, str]:
     return (f"{identifier}[{callspec.id}]" if callspec and shared else identifier), section
 
 
+def only_tells(config: pytest.Config) -> bool:
+    """Whether nothing is run: the tests are only told of."""
+    return bool(config.getoption("keyrig_list") or config.getoption("keyrig_table"))
+
+
 def said_of(item: pytest.Item) -> tuple[str, str]:
     """What must hold and why, from a test's docstring: its first paragraph and the others."""
     doc = " ".join((getattr(getattr(item, "obj", None), "__doc__", None) or item.name).split(" "))

@@ -14,6 +14,7 @@ import pytest
 from harness.conformance.proof import FAULT, Proof
 from harness.conformance.record import Record, reported
 from harness.conformance.results import RESULT, identify, result_of, said_of
+from harness.conformance.table import table, tested, untested
 from harness.plugin import KEY_SOURCE, key_source
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keyrig-resume", metavar="FILE", help="go on where the run that wrote FILE stopped")
     group.addoption("--keyrig-spec", metavar="PREFIX", help="only tests whose identifier begins so")
     group.addoption("--keyrig-list", action="store_true", help="list the tests instead of running them")
+    group.addoption("--keyrig-table", action="store_true", help="print what is tested and what is not")
     group.addoption("--keyrig-touch-command", metavar="COMMAND", help="run this for each touch of a key")
     group.addoption("--keyrig-touch-url", metavar="URL", help='post {"touch": "now"} there for each')
     group.addoption(
@@ -99,6 +101,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    if session.config.getoption("keyrig_table"):
+        everything = not session.config.getoption("keyrig_spec")
+        print("\n".join(table([*tested(session.items), *(untested() if everything else ())])))
+        return True
     if not session.config.getoption("keyrig_list"):
         return None
     for item in session.items:
