@@ -11,8 +11,10 @@ import click
 from harness.misuse import Misuse
 from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest
 
-EPILOG = """What follows -- goes to pytest as it is. `keyrig conform diff ONE.json OTHER.json` shows what differs
-between two keys."""
+EPILOG = (
+    "What follows -- goes to pytest as it is. `keyrig conform diff ONE.json OTHER.json` shows what differs "
+    "between two keys."
+)
 SUITE = "harness.conformance.suite"
 
 
@@ -34,7 +36,7 @@ class _Conform(click.Group):
 
 @click.group(cls=_Conform, context_settings={"help_option_names": ["-h", "--help"]})
 def conform() -> None:
-    """Test a security key for conformance with CTAP: keyrig conform --key emulated:ctap23 --html report.html"""
+    """Test a security key for conformance with CTAP."""
 
 
 @conform.command(cls=PytestCommand, options_metavar="[OPTIONS]", epilog=EPILOG)
