@@ -1,17 +1,20 @@
 """Browsers use keys under /dev/uhid as roaming ones, on a page of ours; py_webauthn judges what they return.
 
-Nobody drives the browsers: the page runs the ceremonies that its server asks for. Chromium shows dialogs for
+Then they use them in the console. Nobody drives the browsers: a page runs the ceremonies that its server asks
+for, or walks through the console in another window. Chromium shows dialogs for
 choosing an account and for a PIN, which no window makes invisible: a passkey is asked for by its ID, and its
 key verifies the user by itself.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +25,13 @@ from uuid import UUID
 
 import pytest
 import webauthn
+from argon2 import PasswordHasher
 from fido2.ctap2 import Ctap2
 from fido2.hid import CtapHidDevice, get_descriptor, open_connection
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
 from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
@@ -37,6 +45,9 @@ from webauthn.registration.verify_registration_response import VerifiedRegistrat
 
 from emulator.fido.attestation import root_certificate_pem
 from emulator.profile import Profile
+from harness.service.app import RunningApp, build_app
+from harness.service.identity import Identity
+from harness.service.store import MemoryStore
 
 Keys = Callable[..., list[Any]]
 RecordProperty = Callable[[str, object], None]
@@ -44,7 +55,13 @@ RecordProperty = Callable[[str, object], None]
 GUEST_MEMORY_MB = 3072
 GUEST_TIMEOUT = 1200
 
-PAGE = Path(__file__).parent / "pages" / "ceremonies.html"
+PAGES = Path(__file__).parent / "pages"
+PAGE, WALK = PAGES / "ceremonies.html", PAGES / "console.html"
+PASSWORD = "Correct-horse-1"
+OWN_MFA = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "iam:*MFADevice*", "Resource": "*"}],
+}
 RP_ID = "localhost"
 ROOTS = {form: [root_certificate_pem()] for form in (AttestationFormat.PACKED, AttestationFormat.FIDO_U2F)}
 PATIENCE = 300.0
@@ -54,7 +71,8 @@ CEREMONY_PATIENCE_MS = 60_000
 CHROMIUM_FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--no-default-browser-check", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-extensions", "--password-store=basic",
+    "--disable-sync", "--disable-extensions", "--password-store=basic", "--disable-popup-blocking",
+    "--disable-background-timer-throttling",
     "--enable-features=NetworkServiceInProcess2",  # one process less to start
 )  # fmt: skip
 # What would otherwise be a dialog to consent in, a window to focus, or a tab in front of the page.
@@ -103,7 +121,7 @@ class RelyingParty:
     """A site on localhost: its page runs a registration and a sign-in whenever asked; both are verified."""
 
     def __init__(self) -> None:
-        self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[bool | str] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[VerifiedAuthentication | str] = queue.SimpleQueue()
         self._passkey = False
         self._challenge = b""
@@ -130,12 +148,19 @@ class RelyingParty:
         assert self._created is not None
         return self._created, outcome
 
+    def send_away(self, url: str) -> None:
+        """Have the page go to another, which comes back."""
+        self._wanted.put(url)
+
     def answer(self, path: str) -> str | None:
         match path:
             case "/":
                 return PAGE.read_text()
             case "/next":
-                self._passkey = self._wanted.get()
+                wanted = self._wanted.get()
+                if isinstance(wanted, str):
+                    return wanted
+                self._passkey = wanted
                 return ""
             case "/create/options":
                 return self._creation_options()
@@ -230,6 +255,54 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
 
+class Console:
+    """The console with one user, and beside it a page that walks through it in a window of its own."""
+
+    def __init__(self) -> None:
+        self._told: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
+        self._walk: dict[str, Any] = {}
+        cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        self.identity = Identity(MemoryStore(), clock=time.time, password_hasher=cheap)
+        account = self.identity.create_account("example-corp", "root@example.com", PASSWORD)
+        self.root = self.identity.root_caller(account.id)
+        self.identity.create_user(self.root, "alice")
+        self.identity.create_login_profile(self.root, "alice", PASSWORD)
+        self.identity.put_user_policy(self.root, "alice", "mfa", json.dumps(OWN_MFA))
+        walk = [
+            Route("/walk", self._show),
+            Route("/walk/steps", lambda request: JSONResponse(self._walk)),
+            Route("/walk/told", self._hear, methods=["POST"]),
+        ]
+        self.app = RunningApp(Starlette(routes=[*walk, Mount("/", build_app(self.identity))]))
+
+    def walk(self, site: RelyingParty, *steps: dict[str, Any]) -> dict[str, str]:
+        """Have the site's browser take the steps; the texts of the last page by their elements' IDs."""
+        first = "/sign-in/iam?account=example-corp"
+        self._walk = {"first": first, "steps": steps, "back": f"{site.origin}/"}
+        site.send_away(f"{self.app.base_url}/walk")
+        try:
+            return self._told.get(timeout=PATIENCE)
+        except queue.Empty:
+            events = self.identity.lookup_events(self.root)
+            return {"error": f"nothing said for {PATIENCE:.0f} s; so far: {[event.name for event in events]}"}
+
+    def _show(self, request: Request) -> HTMLResponse:
+        # As the console's pages have it, or the windows would not know each other.
+        return HTMLResponse(WALK.read_text(), headers={"Cross-Origin-Opener-Policy": "same-origin"})
+
+    async def _hear(self, request: Request) -> Response:
+        self._told.put(await request.json())
+        return Response()
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    console = Console()
+    with console.app:
+        console.identity.origins.append(console.app.base_url)
+        yield console
+
+
 @pytest.fixture(scope="module")
 def site(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelyingParty]:
     """The site, open in a browser that starts with an empty profile and takes all its processes along."""
@@ -291,3 +364,32 @@ def test_a_passkey_is_kept_by_a_key_that_verifies_its_user(site: RelyingParty, k
     device = Ctap2(CtapHidDevice(descriptor, open_connection(descriptor)))
     kept = device.get_assertion(RP_ID, bytes(32), options={"uv": True})
     assert kept.credential["id"] == created.credential_id
+
+
+@pytest.mark.parametrize(
+    ("client", "profile"),
+    [(SHELL, "ctap21"), (CHROMIUM, "passkey")],
+    indirect=["client"],
+)
+def test_the_console_assigns_a_key_and_signs_in_with_it(
+    site: RelyingParty, console: Console, keys: Keys, profile: str
+) -> None:
+    keys(profile)
+    sign_in = {"form": "sign-in-iam", "fields": {"user_name": "alice", "password": PASSWORD}}
+    told = console.walk(
+        site,
+        sign_in,
+        {"go": "/security-credentials/assign-mfa"},
+        {"form": "choose-mfa-device", "fields": {"name": "alice-key", "type": "security-key"}},
+        {"form": "assign-security-key"},
+        {"form": "sign-out"},
+        sign_in,
+        {"form": "mfa-security-key"},
+    )
+    assert "error" not in told, told
+    (device,) = console.identity.list_mfa_devices(console.root, "alice")
+    assert told["mfa-used"] == device.serial_number
+    if profile == "ctap21":
+        assert UUID(device.aaguid).bytes == Profile.load(profile).aaguid
+    login, _ = console.identity.lookup_events(console.root, name="ConsoleLogin", user_name="alice")
+    assert login.record["additionalEventData"]["MFAUsed"] == "Yes"
