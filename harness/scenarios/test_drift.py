@@ -51,6 +51,7 @@ def test_how_wrong_a_clock_may_be(world: World) -> None:
 
 
 @pytest.mark.source("RFC 6238 §6")
+@pytest.mark.needs("late-pairs")
 def test_resync_remembers_how_slow_a_token_is(world: World) -> None:
     """After a resync, a slow token signs in as slow as it is."""
     alice, token = world.user("alice"), world.token("GAHT12345678", offset=-600)
@@ -123,6 +124,7 @@ def test_time_travellers_resync_locks_the_owner_out(world: World) -> None:
 
 
 @pytest.mark.source("S2")
+@pytest.mark.needs("late-pairs")
 def test_battery_that_dips(world: World) -> None:
     """A token that stood still for an hour is resynced."""
     alice, token = world.user("alice"), world.token("GAHT12345678")
@@ -168,6 +170,7 @@ def test_service_whose_clock_is_set_back(world: World) -> None:
 
 
 @pytest.mark.source("S2")
+@pytest.mark.needs("late-pairs")
 def test_resynced_while_the_service_was_wrong(world: World) -> None:
     """A token resynced to a wrong service is out of sync with the right one."""
     alice, token = world.user("alice"), world.token("GAHT12345678")

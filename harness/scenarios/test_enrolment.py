@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from fido2.ctap2 import Ctap2
+from fido2.ctap2.base import Ctap2
 
 from harness.service.model import FidoSecurityKey
 from harness.world import World
