@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -57,6 +58,13 @@ def test_a_token_with_an_empty_battery_has_a_dark_face() -> None:
     assert "█" not in drawn(NOW + YEAR)
 
 
+def _at_the_terminal() -> None:
+    """Ctrl-C is its terminal's, and heeded though whoever runs the tests in the background ignores it."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_at_a_terminal_it_is_live_until_ctrl_c(tmp_path: Path) -> None:
     environment = {**os.environ, "KEYRIG_TOKENS": str(tmp_path / "tokens"), "TERM": "xterm", "COLUMNS": "80"}
     program = [
@@ -68,7 +76,7 @@ def test_at_a_terminal_it_is_live_until_ctrl_c(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     with subprocess.Popen(
         [*program, "show", "fob"], stdin=follower, stdout=follower, stderr=follower, env=environment,
-        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),  # Ctrl-C is its terminal's
+        preexec_fn=_at_the_terminal,
     ) as process:  # fmt: skip
         os.close(follower)
         shown = b""
