@@ -12,12 +12,22 @@ from emulator.faults import FAULTS
 from emulator.profile import profile_names
 
 PROFILES = ["ctap23", "enterprise", "biometric", "ctap20", "synced-passkey", "security-key", "passkey"]
-"""Those that together reach every test."""
+"""Those that together reach every test, with one that is not packaged: CTAP2 attested as U2F is."""
+ATTESTED_AS_U2F = """
+title = "Attested as U2F is"
+versions = ["FIDO_2_0"]
+aaguid = "5c6e5b1e-6b0d-4b0e-9f5d-5a2f0c1d7e42"
+attestation = "fido-u2f"
+"""
 
 
 @pytest.fixture(scope="module")
-def proofs(conform_each: Callable[..., dict[str, Any]]) -> Mapping[str, Any]:
-    return conform_each([f"emulated:{name}" for name in PROFILES], "--prove")
+def proofs(
+    conform_each: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Any]:
+    file = tmp_path_factory.mktemp("profile") / "attested-as-u2f.toml"
+    file.write_text(ATTESTED_AS_U2F)
+    return conform_each([f"emulated:{name}" for name in [*PROFILES, file]], "--prove")
 
 
 @pytest.fixture(scope="module")
