@@ -76,3 +76,17 @@ def test_without_anybody_to_type_it_the_error_says_where_to_put_the_pin(nowhere:
     attendant = Attendant(nowhere, pin_variable="PIN_OF_THE_TESTS", ask_secretly=ask)  # type: ignore[arg-type]
     with pytest.raises(DeviceError, match=r"put it in the environment variable PIN_OF_THE_TESTS$"):
         attendant.pin("my key")
+
+
+def test_touches_whose_number_is_known_are_counted(tmp_path: Path) -> None:
+    terminal = os.open(tmp_path / "terminal", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    attendant = Attendant(terminal)
+    attendant.expected = 2
+    for _ in range(3):
+        attendant.touch_now("my key")
+    os.close(terminal)
+    assert (tmp_path / "terminal").read_text(encoding="utf-8").splitlines() == [
+        "▶ touch my key now  (touch 1 of 2)",
+        "▶ touch my key now  (touch 2 of 2)",
+        "▶ touch my key now",
+    ]
