@@ -372,7 +372,7 @@ def test_a_passkey_is_kept_by_a_key_that_verifies_its_user(site: RelyingParty, k
 
 @pytest.mark.parametrize(
     ("client", "profile"),
-    [(SHELL, "ctap21"), (CHROMIUM, "passkey"), (FIREFOX, "ctap21")],
+    [(SHELL, "ctap21"), (CHROMIUM, "passkey")],
     indirect=["client"],
 )
 def test_the_console_assigns_a_key_and_signs_in_with_it(
