@@ -265,7 +265,7 @@ class Browser:
         """
         if self.key is None:
             raise PlatformError(f"{self.page} asks for a security key; none is plugged in")
-        client = Fido2Client(self.key, DefaultClientDataCollector(self.base_url), _Person(self.key, self.pin))
+        client = client_of(self.key, self.base_url, self.pin)
         match self.page.data:
             case {"creation-options": options}:
                 return self._create(client, options)
@@ -309,6 +309,11 @@ class Browser:
             raise PlatformError(f"no answer from {url}: {error}") from error
         self._page = Page.parse(str(answer.url), answer.status_code, answer.text)
         return self._page
+
+
+def client_of(key: Key, origin: str, pin: str | None = None) -> Fido2Client:
+    """What runs ceremonies with ``key`` for a page of ``origin``; ``pin`` as in :class:`Browser`."""
+    return Fido2Client(key, DefaultClientDataCollector(origin), _Person(key, pin))
 
 
 class _Person(UserInteraction):
