@@ -56,7 +56,8 @@ def touches(item: pytest.Item) -> int:
 
 def missing(item: pytest.Item, features: Iterable[str]) -> list[str]:
     """What a test needs and the key does not have."""
-    return [need for mark in item.iter_markers("needs") for need in mark.args if need not in features]
+    needed = dict.fromkeys(need for mark in item.iter_markers("needs") for need in mark.args)
+    return [need for need in needed if need not in features]
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
