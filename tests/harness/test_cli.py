@@ -98,7 +98,7 @@ def test_list_shows_every_scenario_with_its_source(keyrig: Run) -> None:
 
 
 def test_scenarios_are_chosen_by_name(keyrig: Run) -> None:
-    run = keyrig("run", "-q", "-k", "resync and api", "--key", "emulated:u2f-only")
+    run = keyrig("run", "-q", "-k", "resync and by_api", "--key", "emulated:u2f-only")
     assert run.returncode == 0, run.stdout
     assert re.search(r"^1 passed, 0 failed, \d+ deselected, simulated", run.stdout.strip())
 
