@@ -221,7 +221,7 @@ def test_who_is_in_the_group_runs_every_scenario_that_the_key_can(hers: str, tmp
     report.chmod(0o666)
     open_to_all(tmp_path)
     names = " or ".join(scenarios_with_keys())
-    done = keyrig("run", "--key=hid", f"-k={names}", f"--junit-xml={report}", *LEAN, **who("alice"))
+    done = keyrig("run", "--key=hid", "-k", names, f"--junit-xml={report}", *LEAN, **who("alice"))
     assert done.returncode == 0, done.stdout + done.stderr
     root = ElementTree.parse(report)  # noqa: S314 - pytest wrote it
     skipped = [skip.get("message", "") for skip in root.iter("skipped")]
