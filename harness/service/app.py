@@ -172,6 +172,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                timeout_keep_alive=75,  # a slow client's next request is not met by a closing connection
                 ssl_certfile=certificate,
                 ssl_keyfile=certificate,
             )

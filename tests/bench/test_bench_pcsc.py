@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from emulator.transports.vpcd import ATR, VpcdPort
+from harness.devices.key import DeviceError
 from harness.devices.pcsc import Card
 from harness.devices.ykoath import YkOathCard
 
@@ -47,6 +49,15 @@ def echo(port: int) -> Iterator[None]:
         thread.join()
 
 
+def _inserted(reader: str) -> Card:
+    """The card in ``reader``, which pcscd takes a while to see."""
+    for _ in range(100):
+        with suppress(DeviceError):
+            return Card(reader)
+        time.sleep(0.2)
+    return Card(reader)
+
+
 @pytest.mark.benchmark(group="codes through pcscd")
 def test_calculate(ours: Any, smart_cards: ModuleType, benchmark: BenchmarkFixture) -> None:
     applet = YkOathCard(smart_cards.READER)
@@ -62,7 +73,7 @@ def test_calculate(ours: Any, smart_cards: ModuleType, benchmark: BenchmarkFixtu
 @pytest.mark.benchmark(group="codes through pcscd")
 def test_floor_bare_echo(pcscd: Any, smart_cards: ModuleType, benchmark: BenchmarkFixture) -> None:
     with echo(pcscd.port + 1):
-        card = Card(smart_cards.READER[:-1] + "1")
+        card = _inserted(smart_cards.READER[:-1] + "1")
         answer, status_word = benchmark.pedantic(card.transmit, [CALCULATE], rounds=ROUNDS)
         assert (answer, status_word) == (ANSWER[:-2], 0x9000)
         card.close()

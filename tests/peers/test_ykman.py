@@ -101,13 +101,14 @@ def test_info_says_what_the_card_is(ykman: Ykman) -> None:
 def test_totp_of_every_kind(fresh: Ykman) -> None:
     accounts(fresh, "add", "plain", SECRET)
     accounts(fresh, "add", "--algorithm", "SHA512", "--digits", "8", "--period", "60", "long", SECRET)
-    uri = pyotp.TOTP(SECRET, digest=hashlib.sha256, digits=7).provisioning_uri(name="alice", issuer_name="Example")
+    judge = pyotp.TOTP(SECRET, digest=hashlib.sha256, digits=7)
+    uri = judge.provisioning_uri(name="alice", issuer_name="Example")
     accounts(fresh, "uri", uri)
     listed = accounts(fresh, "list", "--oath-type", "--period").splitlines()
-    assert listed == ["Example:alice, TOTP, 30", "long, TOTP, 60", "plain, TOTP, 30"]
+    assert listed == ["Example:alice, TOTP, 30", "60/long, TOTP, 60", "plain, TOTP, 30"]
     shown = accounts(fresh, "code")
     assert shows_code_of(shown, pyotp.TOTP(SECRET))
-    assert shows_code_of(shown, pyotp.TOTP(SECRET, digest=hashlib.sha256, digits=7))
+    assert shows_code_of(shown, judge)
     assert shows_code_of(shown, pyotp.TOTP(SECRET, digest=hashlib.sha512, digits=8, interval=60))
     assert shows_code_of(accounts(fresh, "code", "--single", "plain"), pyotp.TOTP(SECRET))
 

@@ -112,7 +112,8 @@ def test_every_scenario_runs_on_a_key_that_always_verifies_its_user(tmp_path: Pa
 
 
 def test_an_unknown_token_is_one_line_that_says_which_there_are() -> None:
-    with pytest.raises(DeviceError, match=r"^no token is called 'paper'; tokens are: emulated$"):
+    known = "emulated, ykoath:READER, prompt"
+    with pytest.raises(DeviceError, match=rf"^no token is called 'paper'; tokens are: {known}$"):
         find_token("paper")
 
 
