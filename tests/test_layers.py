@@ -143,6 +143,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.service.identity"],
     # The two doors of the service.
     ["harness.service.operations.answers"],
+    ["harness.service.operations.shapes"],
     ["harness.service.operations.*"],
     [
         "harness.service.operations",

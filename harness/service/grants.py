@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 def entity_key(account_id: str, name: str) -> str:
@@ -25,6 +26,7 @@ class Group:
     created_at: float
     policies: Mapping[str, str] = field(default_factory=dict)
     attached: tuple[str, ...] = ()
+    user_name: ClassVar[None] = None
 
     @property
     def arn(self) -> str:
@@ -33,10 +35,6 @@ class Group:
     @property
     def key(self) -> str:
         return entity_key(self.account_id, self.name)
-
-    @property
-    def user_name(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +52,7 @@ class Role:
     policies: Mapping[str, str] = field(default_factory=dict)
     attached: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    user_name: ClassVar[None] = None
 
     @property
     def arn(self) -> str:
@@ -62,10 +61,6 @@ class Role:
     @property
     def key(self) -> str:
         return entity_key(self.account_id, self.name)
-
-    @property
-    def user_name(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +87,7 @@ class ManagedPolicy:
     latest: int
     default: int
     tags: Mapping[str, str] = field(default_factory=dict)
+    user_name: ClassVar[None] = None
 
     @property
     def arn(self) -> str:
@@ -100,10 +96,6 @@ class ManagedPolicy:
     @property
     def key(self) -> str:
         return self.arn
-
-    @property
-    def user_name(self) -> None:
-        return None
 
     @property
     def document(self) -> str:
@@ -118,14 +110,11 @@ class CredentialReport:
     account_id: str
     content: str
     generated_at: float
+    user_name: ClassVar[None] = None
 
     @property
     def key(self) -> str:
         return self.account_id
-
-    @property
-    def user_name(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +130,11 @@ class RoleCredentials:
     session_name: str
     expires_at: float
     policies: tuple[str, ...] = ()
+    user_name: ClassVar[None] = None
 
     @property
     def key(self) -> str:
         return self.id
-
-    @property
-    def user_name(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

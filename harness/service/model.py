@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from harness.service.grants import Group, Role, RoleSession, entity_key
 from harness.service.totp_rules import TotpState
@@ -44,6 +44,7 @@ class Account:
     created_at: float
     phone_number: str | None = None
     password_policy: PasswordPolicy | None = None
+    user_name: ClassVar[None] = None
 
     @property
     def key(self) -> str:
@@ -52,10 +53,6 @@ class Account:
     @property
     def account_id(self) -> str:
         return self.id
-
-    @property
-    def user_name(self) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,30 +6,17 @@ from collections.abc import Mapping
 
 from harness.service.identity import Identity
 from harness.service.model import Caller
-from harness.service.operations.answers import (
-    PAGE,
-    Answer,
-    Operation,
-    names_page,
-)
+from harness.service.operations.answers import Answer, Items, Operation
+from harness.service.operations.shapes import paged, passed_on
 
 
 def _get_account_summary(identity: Identity, caller: Caller) -> Answer:
     return {"SummaryMap": identity.get_account_summary(caller)}
 
 
-def _list_account_aliases(
-    identity: Identity, caller: Caller, *, marker: str | None = None, max_items: int = PAGE
-) -> Answer:
-    return names_page("AccountAliases", identity.list_account_aliases(caller), marker, max_items)
-
-
-def _create_account_alias(identity: Identity, caller: Caller, *, account_alias: str) -> None:
-    identity.create_account_alias(caller, account_alias)
-
-
-def _delete_account_alias(identity: Identity, caller: Caller, *, account_alias: str) -> None:
-    identity.delete_account_alias(caller, account_alias)
+@paged("AccountAliases")
+def _list_account_aliases(identity: Identity, caller: Caller) -> Items:
+    return [(alias, alias) for alias in identity.list_account_aliases(caller)]
 
 
 def _generate_credential_report(identity: Identity, caller: Caller) -> Answer:
@@ -50,8 +37,7 @@ def _get_credential_report(identity: Identity, caller: Caller) -> Answer:
 IAM: Mapping[str, Operation] = {
     "GetAccountSummary": _get_account_summary,
     "ListAccountAliases": _list_account_aliases,
-    "CreateAccountAlias": _create_account_alias,
-    "DeleteAccountAlias": _delete_account_alias,
     "GenerateCredentialReport": _generate_credential_report,
     "GetCredentialReport": _get_credential_report,
+    **passed_on({"CreateAccountAlias": ["account_alias"], "DeleteAccountAlias": ["account_alias"]}),
 }

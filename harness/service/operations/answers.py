@@ -14,6 +14,7 @@ from harness.service.model import ROOT, AccessKey, MfaDevice, User
 
 Answer = dict[str, Any]
 Operation = Callable[..., Answer | None]
+Items = Sequence[tuple[str, Any]]  # pairs of a key, which a marker may name, and an answer
 
 PAGE = 100  # IAM API reference, MaxItems: the default
 
@@ -116,11 +117,10 @@ def attached_answer(policy_arn: str) -> Answer:
     return {"PolicyName": policy_arn.rpartition("/")[2], "PolicyArn": policy_arn}
 
 
-def attached_page(arns: Iterable[str], path_prefix: str, marker: str | None, max_items: int) -> Answer:
-    listed = [
+def attached_items(arns: Iterable[str], path_prefix: str) -> Items:
+    return [
         (arn, attached_answer(arn)) for arn in arns if f"/{arn.partition('/')[2]}".startswith(path_prefix)
     ]
-    return page("AttachedPolicies", listed, marker, max_items)
 
 
 def document_answer(document: str) -> str:
@@ -140,15 +140,7 @@ def tag_pairs(tags: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
     return [(tag["Key"], tag["Value"]) for tag in tags]
 
 
-def tags_page(tags: Mapping[str, str], marker: str | None, max_items: int) -> Answer:
-    return page("Tags", [(tag["Key"], tag) for tag in tags_answer(tags)], marker, max_items)
-
-
-def names_page(name: str, names: Iterable[str], marker: str | None, max_items: int) -> Answer:
-    return page(name, [(each, each) for each in names], marker, max_items)
-
-
-def page(name: str, items: Sequence[tuple[str, Any]], marker: str | None, max_items: int) -> Answer:
+def page(name: str, items: Items, marker: str | None, max_items: int) -> Answer:
     """The page of ``items``, pairs of key and answer, at ``marker``, which names the first of them.
 
     IAM API, "Paginating": ValidationError if the marker is none of ours, or what it names is gone.

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from harness.service.grants import Group
 from harness.service.identity import Identity
 from harness.service.model import Caller
-from harness.service.operations.answers import (
-    PAGE,
-    Answer,
-    Operation,
-    group_answer,
-    page,
-    user_answer,
-)
+from harness.service.operations.answers import PAGE, Answer, Items, Operation, group_answer, page, user_answer
+from harness.service.operations.shapes import paged, passed_on
 
 
 def _create_group(identity: Identity, caller: Caller, *, group_name: str, path: str = "/") -> Answer:
@@ -28,46 +23,18 @@ def _get_group(
     return {"Group": group_answer(group), **members}
 
 
-def _list_groups(
-    identity: Identity,
-    caller: Caller,
-    *,
-    path_prefix: str = "/",
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
-    groups = [group for group in identity.list_groups(caller) if group.path.startswith(path_prefix)]
-    return page("Groups", [(group.group_id, group_answer(group)) for group in groups], marker, max_items)
+@paged("Groups")
+def _list_groups(identity: Identity, caller: Caller, *, path_prefix: str = "/") -> Items:
+    return _items(group for group in identity.list_groups(caller) if group.path.startswith(path_prefix))
 
 
-def _list_groups_for_user(
-    identity: Identity, caller: Caller, *, user_name: str, marker: str | None = None, max_items: int = PAGE
-) -> Answer:
-    groups = identity.list_groups_for_user(caller, user_name)
-    return page("Groups", [(group.group_id, group_answer(group)) for group in groups], marker, max_items)
+@paged("Groups")
+def _list_groups_for_user(identity: Identity, caller: Caller, *, user_name: str) -> Items:
+    return _items(identity.list_groups_for_user(caller, user_name))
 
 
-def _update_group(
-    identity: Identity,
-    caller: Caller,
-    *,
-    group_name: str,
-    new_path: str | None = None,
-    new_group_name: str | None = None,
-) -> None:
-    identity.update_group(caller, group_name, new_group_name, new_path)
-
-
-def _delete_group(identity: Identity, caller: Caller, *, group_name: str) -> None:
-    identity.delete_group(caller, group_name)
-
-
-def _add_user_to_group(identity: Identity, caller: Caller, *, group_name: str, user_name: str) -> None:
-    identity.add_user_to_group(caller, group_name, user_name)
-
-
-def _remove_user_from_group(identity: Identity, caller: Caller, *, group_name: str, user_name: str) -> None:
-    identity.remove_user_from_group(caller, group_name, user_name)
+def _items(groups: Iterable[Group]) -> Items:
+    return [(group.group_id, group_answer(group)) for group in groups]
 
 
 IAM: Mapping[str, Operation] = {
@@ -75,8 +42,12 @@ IAM: Mapping[str, Operation] = {
     "GetGroup": _get_group,
     "ListGroups": _list_groups,
     "ListGroupsForUser": _list_groups_for_user,
-    "UpdateGroup": _update_group,
-    "DeleteGroup": _delete_group,
-    "AddUserToGroup": _add_user_to_group,
-    "RemoveUserFromGroup": _remove_user_from_group,
+    **passed_on(
+        {
+            "UpdateGroup": ["group_name", "new_group_name?", "new_path?"],
+            "DeleteGroup": ["group_name"],
+            "AddUserToGroup": ["group_name", "user_name"],
+            "RemoveUserFromGroup": ["group_name", "user_name"],
+        }
+    ),
 }

@@ -12,6 +12,7 @@ from harness.service.model import Caller, User
 from harness.service.operations.answers import (
     PAGE,
     Answer,
+    Items,
     Operation,
     page,
     policy_answer,
@@ -19,6 +20,7 @@ from harness.service.operations.answers import (
     tagged,
     version_answer,
 )
+from harness.service.operations.shapes import paged, passed_on
 
 
 def _create_policy(
@@ -41,6 +43,7 @@ def _get_policy(identity: Identity, caller: Caller, *, policy_arn: str) -> Answe
     return {"Policy": tagged(described, found.policy.tags)}
 
 
+@paged("Policies")
 def _list_policies(
     identity: Identity,
     caller: Caller,
@@ -49,18 +52,12 @@ def _list_policies(
     only_attached: bool = False,
     path_prefix: str = "/",
     policy_usage_filter: Literal["PermissionsPolicy", "PermissionsBoundary"] = "PermissionsPolicy",
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
+) -> Items:
     found = identity.list_policies(caller, scope, only_attached)
     if policy_usage_filter == "PermissionsBoundary":  # nothing is anyone's boundary here
         found = []
     listed = [one for one in found if one.policy.path.startswith(path_prefix)]
-    return page("Policies", [(one.policy.arn, policy_answer(one)) for one in listed], marker, max_items)
-
-
-def _delete_policy(identity: Identity, caller: Caller, *, policy_arn: str) -> None:
-    identity.delete_policy(caller, policy_arn)
+    return [(one.policy.arn, policy_answer(one)) for one in listed]
 
 
 def _list_entities_for_policy(
@@ -108,33 +105,25 @@ def _get_policy_version(identity: Identity, caller: Caller, *, policy_arn: str, 
     return {"PolicyVersion": version_answer(policy, version, with_document=True)}
 
 
-def _list_policy_versions(
-    identity: Identity, caller: Caller, *, policy_arn: str, marker: str | None = None, max_items: int = PAGE
-) -> Answer:
+@paged("Versions")
+def _list_policy_versions(identity: Identity, caller: Caller, *, policy_arn: str) -> Items:
     policy = identity.list_policy_versions(caller, policy_arn)
-    listed = [(f"v{one.number}", version_answer(policy, one)) for one in reversed(policy.versions)]
-    return page("Versions", listed, marker, max_items)
-
-
-def _set_default_policy_version(
-    identity: Identity, caller: Caller, *, policy_arn: str, version_id: str
-) -> None:
-    identity.set_default_policy_version(caller, policy_arn, version_id)
-
-
-def _delete_policy_version(identity: Identity, caller: Caller, *, policy_arn: str, version_id: str) -> None:
-    identity.delete_policy_version(caller, policy_arn, version_id)
+    return [(f"v{one.number}", version_answer(policy, one)) for one in reversed(policy.versions)]
 
 
 IAM: Mapping[str, Operation] = {
     "CreatePolicy": _create_policy,
     "GetPolicy": _get_policy,
     "ListPolicies": _list_policies,
-    "DeletePolicy": _delete_policy,
     "ListEntitiesForPolicy": _list_entities_for_policy,
     "CreatePolicyVersion": _create_policy_version,
     "GetPolicyVersion": _get_policy_version,
     "ListPolicyVersions": _list_policy_versions,
-    "SetDefaultPolicyVersion": _set_default_policy_version,
-    "DeletePolicyVersion": _delete_policy_version,
+    **passed_on(
+        {
+            "DeletePolicy": ["policy_arn"],
+            "SetDefaultPolicyVersion": ["policy_arn", "version_id"],
+            "DeletePolicyVersion": ["policy_arn", "version_id"],
+        }
+    ),
 }

@@ -12,16 +12,15 @@ import segno
 from harness.service.identity import Identity
 from harness.service.model import ROOT, Caller, VirtualMfaDevice
 from harness.service.operations.answers import (
-    PAGE,
     Answer,
+    Items,
     Operation,
     mfa_device_answer,
-    page,
     tag_pairs,
     tags_answer,
-    tags_page,
     user_answer,
 )
+from harness.service.operations.shapes import paged, passed_on, tagging
 
 
 def _create_virtual_mfa_device(
@@ -47,65 +46,21 @@ def _create_virtual_mfa_device(
     }
 
 
-def _delete_virtual_mfa_device(identity: Identity, caller: Caller, *, serial_number: str) -> None:
-    identity.delete_virtual_mfa_device(caller, serial_number)
-
-
-def _enable_mfa_device(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str,
-    serial_number: str,
-    authentication_code1: str,
-    authentication_code2: str,
-) -> None:
-    identity.enable_mfa_device(caller, user_name, serial_number, authentication_code1, authentication_code2)
-
-
-def _resync_mfa_device(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str,
-    serial_number: str,
-    authentication_code1: str,
-    authentication_code2: str,
-) -> None:
-    identity.resync_mfa_device(caller, user_name, serial_number, authentication_code1, authentication_code2)
-
-
-def _deactivate_mfa_device(
-    identity: Identity, caller: Caller, *, serial_number: str, user_name: str | None = None
-) -> None:
-    identity.deactivate_mfa_device(caller, user_name, serial_number)
-
-
-def _list_mfa_devices(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str | None = None,
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
+@paged("MFADevices")
+def _list_mfa_devices(identity: Identity, caller: Caller, *, user_name: str | None = None) -> Items:
     devices = identity.list_mfa_devices(caller, user_name)
-    return page(
-        "MFADevices", [(device.key, mfa_device_answer(device)) for device in devices], marker, max_items
-    )
+    return [(device.key, mfa_device_answer(device)) for device in devices]
 
 
+@paged("VirtualMFADevices")
 def _list_virtual_mfa_devices(
     identity: Identity,
     caller: Caller,
     *,
     assignment_status: Literal["Assigned", "Unassigned", "Any"] = "Any",
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
+) -> Items:
     devices = identity.list_virtual_mfa_devices(caller, assignment_status)
-    listed = [(device.key, _virtual_mfa_device(identity, device)) for device in devices]
-    return page("VirtualMFADevices", listed, marker, max_items)
+    return [(device.key, _virtual_mfa_device(identity, device)) for device in devices]
 
 
 def _get_mfa_device(
@@ -115,29 +70,6 @@ def _get_mfa_device(
         **mfa_device_answer(identity.get_mfa_device(caller, serial_number, user_name)),
         "Certifications": {},
     }
-
-
-def _tag_mfa_device(
-    identity: Identity, caller: Caller, *, serial_number: str, tags: Sequence[Mapping[str, str]]
-) -> None:
-    identity.tag_mfa_device(caller, serial_number, tag_pairs(tags))
-
-
-def _untag_mfa_device(
-    identity: Identity, caller: Caller, *, serial_number: str, tag_keys: Sequence[str]
-) -> None:
-    identity.untag_mfa_device(caller, serial_number, tag_keys)
-
-
-def _list_mfa_device_tags(
-    identity: Identity,
-    caller: Caller,
-    *,
-    serial_number: str,
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
-    return tags_page(identity.list_mfa_device_tags(caller, serial_number), marker, max_items)
 
 
 def _virtual_mfa_device(identity: Identity, device: VirtualMfaDevice) -> Answer:
@@ -151,16 +83,20 @@ def _virtual_mfa_device(identity: Identity, device: VirtualMfaDevice) -> Answer:
     return {**answer, "User": user_answer(owner)}
 
 
+_PAIR = ["user_name", "serial_number", "authentication_code1", "authentication_code2"]
+
 IAM: Mapping[str, Operation] = {
     "CreateVirtualMFADevice": _create_virtual_mfa_device,
-    "DeleteVirtualMFADevice": _delete_virtual_mfa_device,
-    "EnableMFADevice": _enable_mfa_device,
-    "ResyncMFADevice": _resync_mfa_device,
-    "DeactivateMFADevice": _deactivate_mfa_device,
     "ListMFADevices": _list_mfa_devices,
     "ListVirtualMFADevices": _list_virtual_mfa_devices,
     "GetMFADevice": _get_mfa_device,
-    "TagMFADevice": _tag_mfa_device,
-    "UntagMFADevice": _untag_mfa_device,
-    "ListMFADeviceTags": _list_mfa_device_tags,
+    **passed_on(
+        {
+            "DeleteVirtualMFADevice": ["serial_number"],
+            "EnableMFADevice": _PAIR,
+            "ResyncMFADevice": _PAIR,
+            "DeactivateMFADevice": ["user_name?", "serial_number"],
+        }
+    ),
+    **tagging("MFADevice", "serial_number"),
 }

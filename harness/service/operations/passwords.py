@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from harness.service.errors import NotImplementedHere
 from harness.service.identity import Identity
 from harness.service.model import Caller, PasswordPolicy
-from harness.service.operations.answers import (
-    Answer,
-    Operation,
-    login_profile_answer,
-)
+from harness.service.operations.answers import Answer, Operation, login_profile_answer
+from harness.service.operations.shapes import passed_on
 
 
 def _create_login_profile(
@@ -39,14 +36,6 @@ def _update_login_profile(
     password_reset_required: bool = False,
 ) -> None:
     identity.update_login_profile(caller, user_name, _chosen(password, password_reset_required))
-
-
-def _delete_login_profile(identity: Identity, caller: Caller, *, user_name: str | None = None) -> None:
-    identity.delete_login_profile(caller, user_name)
-
-
-def _change_password(identity: Identity, caller: Caller, *, old_password: str, new_password: str) -> None:
-    identity.change_password(caller, old_password, new_password)
 
 
 def _get_account_password_policy(identity: Identity, caller: Caller) -> Answer:
@@ -98,10 +87,6 @@ def _update_account_password_policy(
     identity.update_account_password_policy(caller, policy)
 
 
-def _delete_account_password_policy(identity: Identity, caller: Caller) -> None:
-    identity.delete_account_password_policy(caller)
-
-
 def _chosen(password: str | None, reset_required: bool) -> str:
     if password is None:
         raise NotImplementedHere("This emulator has no login profile without a password; give Password.")
@@ -114,9 +99,13 @@ IAM: Mapping[str, Operation] = {
     "CreateLoginProfile": _create_login_profile,
     "GetLoginProfile": _get_login_profile,
     "UpdateLoginProfile": _update_login_profile,
-    "DeleteLoginProfile": _delete_login_profile,
-    "ChangePassword": _change_password,
     "GetAccountPasswordPolicy": _get_account_password_policy,
     "UpdateAccountPasswordPolicy": _update_account_password_policy,
-    "DeleteAccountPasswordPolicy": _delete_account_password_policy,
+    **passed_on(
+        {
+            "DeleteLoginProfile": ["user_name?"],
+            "ChangePassword": ["old_password", "new_password"],
+            "DeleteAccountPasswordPolicy": [],
+        }
+    ),
 }

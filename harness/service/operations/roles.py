@@ -6,17 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from harness.service.identity import Identity
 from harness.service.model import Caller
-from harness.service.operations.answers import (
-    PAGE,
-    Answer,
-    Operation,
-    names_page,
-    page,
-    role_answer,
-    tag_pairs,
-    tagged,
-    tags_page,
-)
+from harness.service.operations.answers import Answer, Items, Operation, role_answer, tag_pairs, tagged
+from harness.service.operations.shapes import listing_names, paged, passed_on, tagging
 
 
 def _create_role(
@@ -47,18 +38,6 @@ def _get_role(identity: Identity, caller: Caller, *, role_name: str) -> Answer:
     return {"Role": {**tagged(role_answer(role), role.tags), "RoleLastUsed": {}}}
 
 
-def _list_roles(
-    identity: Identity,
-    caller: Caller,
-    *,
-    path_prefix: str = "/",
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
-    roles = [role for role in identity.list_roles(caller) if role.path.startswith(path_prefix)]
-    return page("Roles", [(role.role_id, role_answer(role)) for role in roles], marker, max_items)
-
-
 def _update_role(
     identity: Identity,
     caller: Caller,
@@ -77,37 +56,10 @@ def _update_role_description(
     return {"Role": role_answer(identity.update_role(caller, role_name, description))}
 
 
-def _update_assume_role_policy(
-    identity: Identity, caller: Caller, *, role_name: str, policy_document: str
-) -> None:
-    identity.update_assume_role_policy(caller, role_name, policy_document)
-
-
-def _delete_role(identity: Identity, caller: Caller, *, role_name: str) -> None:
-    identity.delete_role(caller, role_name)
-
-
-def _tag_role(
-    identity: Identity, caller: Caller, *, role_name: str, tags: Sequence[Mapping[str, str]]
-) -> None:
-    identity.tag_role(caller, role_name, tag_pairs(tags))
-
-
-def _untag_role(identity: Identity, caller: Caller, *, role_name: str, tag_keys: Sequence[str]) -> None:
-    identity.untag_role(caller, role_name, tag_keys)
-
-
-def _list_role_tags(
-    identity: Identity, caller: Caller, *, role_name: str, marker: str | None = None, max_items: int = PAGE
-) -> Answer:
-    return tags_page(identity.list_role_tags(caller, role_name), marker, max_items)
-
-
-def _list_instance_profiles_for_role(
-    identity: Identity, caller: Caller, *, role_name: str, marker: str | None = None, max_items: int = PAGE
-) -> Answer:
-    profiles = identity.list_instance_profiles_for_role(caller, role_name)
-    return names_page("InstanceProfiles", profiles, marker, max_items)
+@paged("Roles")
+def _list_roles(identity: Identity, caller: Caller, *, path_prefix: str = "/") -> Items:
+    roles = [role for role in identity.list_roles(caller) if role.path.startswith(path_prefix)]
+    return [(role.role_id, role_answer(role)) for role in roles]
 
 
 IAM: Mapping[str, Operation] = {
@@ -116,10 +68,12 @@ IAM: Mapping[str, Operation] = {
     "ListRoles": _list_roles,
     "UpdateRole": _update_role,
     "UpdateRoleDescription": _update_role_description,
-    "UpdateAssumeRolePolicy": _update_assume_role_policy,
-    "DeleteRole": _delete_role,
-    "TagRole": _tag_role,
-    "UntagRole": _untag_role,
-    "ListRoleTags": _list_role_tags,
-    "ListInstanceProfilesForRole": _list_instance_profiles_for_role,
+    **passed_on(
+        {
+            "UpdateAssumeRolePolicy": ["role_name", "policy_document"],
+            "DeleteRole": ["role_name"],
+        }
+    ),
+    **tagging("Role", "role_name"),
+    **listing_names({"ListInstanceProfilesForRole": ("InstanceProfiles", "role_name")}),
 }

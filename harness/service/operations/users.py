@@ -9,18 +9,16 @@ from harness.service.errors import InvalidInput
 from harness.service.identity import Identity
 from harness.service.model import Caller
 from harness.service.operations.answers import (
-    PAGE,
     Answer,
+    Items,
     Operation,
     access_key_answer,
-    names_page,
-    page,
     tag_pairs,
     tagged,
-    tags_page,
     user_answer,
     user_name_answer,
 )
+from harness.service.operations.shapes import listing_names, paged, passed_on, tagging
 
 
 def _create_user(
@@ -40,47 +38,10 @@ def _get_user(identity: Identity, caller: Caller, *, user_name: str | None = Non
     return {"User": tagged(user_answer(user), user.tags)}
 
 
-def _update_user(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str,
-    new_user_name: str | None = None,
-    new_path: str | None = None,
-) -> None:
-    identity.update_user(caller, user_name, new_user_name, new_path)
-
-
-def _tag_user(
-    identity: Identity, caller: Caller, *, user_name: str, tags: Sequence[Mapping[str, str]]
-) -> None:
-    identity.tag_user(caller, user_name, tag_pairs(tags))
-
-
-def _untag_user(identity: Identity, caller: Caller, *, user_name: str, tag_keys: Sequence[str]) -> None:
-    identity.untag_user(caller, user_name, tag_keys)
-
-
-def _list_user_tags(
-    identity: Identity, caller: Caller, *, user_name: str, marker: str | None = None, max_items: int = PAGE
-) -> Answer:
-    return tags_page(identity.list_user_tags(caller, user_name), marker, max_items)
-
-
-def _list_users(
-    identity: Identity,
-    caller: Caller,
-    *,
-    path_prefix: str = "/",
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
+@paged("Users")
+def _list_users(identity: Identity, caller: Caller, *, path_prefix: str = "/") -> Items:
     users = [user for user in identity.list_users(caller) if user.path.startswith(path_prefix)]
-    return page("Users", [(user.user_id, user_answer(user)) for user in users], marker, max_items)
-
-
-def _delete_user(identity: Identity, caller: Caller, *, user_name: str) -> None:
-    identity.delete_user(caller, user_name)
+    return [(user.user_id, user_answer(user)) for user in users]
 
 
 # Access keys.
@@ -91,16 +52,9 @@ def _create_access_key(identity: Identity, caller: Caller, *, user_name: str | N
     return {"AccessKey": {**access_key_answer(key), "SecretAccessKey": key.secret}}
 
 
-def _list_access_keys(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str | None = None,
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
-    keys = [(key.id, access_key_answer(key)) for key in identity.list_access_keys(caller, user_name)]
-    return page("AccessKeyMetadata", keys, marker, max_items)
+@paged("AccessKeyMetadata")
+def _list_access_keys(identity: Identity, caller: Caller, *, user_name: str | None = None) -> Items:
+    return [(key.id, access_key_answer(key)) for key in identity.list_access_keys(caller, user_name)]
 
 
 def _update_access_key(
@@ -114,52 +68,6 @@ def _update_access_key(
     if status == "Expired":
         raise InvalidInput("An access key is made Active or Inactive; it expires by itself.")
     identity.update_access_key(caller, user_name, access_key_id, status)
-
-
-def _delete_access_key(
-    identity: Identity, caller: Caller, *, access_key_id: str, user_name: str | None = None
-) -> None:
-    identity.delete_access_key(caller, user_name, access_key_id)
-
-
-# What nobody can have here.
-
-
-def _list_ssh_public_keys(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str | None = None,
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
-    keys = identity.list_ssh_public_keys(caller, user_name)
-    return names_page("SSHPublicKeys", keys, marker, max_items)
-
-
-def _list_signing_certificates(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str | None = None,
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
-    certificates = identity.list_signing_certificates(caller, user_name)
-    return names_page("Certificates", certificates, marker, max_items)
-
-
-def _list_service_specific_credentials(
-    identity: Identity,
-    caller: Caller,
-    *,
-    user_name: str | None = None,
-    service_name: str | None = None,
-    marker: str | None = None,
-    max_items: int = PAGE,
-) -> Answer:
-    credentials = identity.list_service_specific_credentials(caller, user_name)
-    return names_page("ServiceSpecificCredentials", credentials, marker, max_items)
 
 
 def _get_access_key_last_used(identity: Identity, caller: Caller, *, access_key_id: str) -> Answer:
@@ -176,21 +84,35 @@ def _get_access_key_last_used(identity: Identity, caller: Caller, *, access_key_
     }
 
 
+@paged("ServiceSpecificCredentials")
+def _list_service_specific_credentials(
+    identity: Identity, caller: Caller, *, user_name: str | None = None, service_name: str | None = None
+) -> Items:
+    """Nobody can have one here."""
+    return [(name, name) for name in identity.list_service_specific_credentials(caller, user_name)]
+
+
 IAM: Mapping[str, Operation] = {
     "CreateUser": _create_user,
     "GetUser": _get_user,
     "ListUsers": _list_users,
-    "UpdateUser": _update_user,
-    "DeleteUser": _delete_user,
-    "TagUser": _tag_user,
-    "UntagUser": _untag_user,
-    "ListUserTags": _list_user_tags,
     "CreateAccessKey": _create_access_key,
     "ListAccessKeys": _list_access_keys,
     "UpdateAccessKey": _update_access_key,
-    "DeleteAccessKey": _delete_access_key,
     "GetAccessKeyLastUsed": _get_access_key_last_used,
-    "ListSSHPublicKeys": _list_ssh_public_keys,
-    "ListSigningCertificates": _list_signing_certificates,
     "ListServiceSpecificCredentials": _list_service_specific_credentials,
+    **passed_on(
+        {
+            "UpdateUser": ["user_name", "new_user_name?", "new_path?"],
+            "DeleteUser": ["user_name"],
+            "DeleteAccessKey": ["user_name?", "access_key_id"],
+        }
+    ),
+    **tagging("User", "user_name"),
+    **listing_names(
+        {
+            "ListSSHPublicKeys": ("SSHPublicKeys", "user_name?"),
+            "ListSigningCertificates": ("Certificates", "user_name?"),
+        }
+    ),
 }
