@@ -12,7 +12,7 @@ from emulator.fido.credential import Credential
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserVerificationState:
-    """The PIN and the retries left to it and to built-in user verification (CTAP 2.3 §6.5.1, §6.5.2.2).
+    """The PIN and the retries left to it and to built-in user verification (CTAP 2.3 §6.5.1, §6.5.2.3).
 
     ``uv_count`` is how often that has verified the user since the PIN last did (§6.4).
     ``pin_hash`` is the first 16 bytes of the PIN's SHA-256, ``None`` before a PIN is set;
@@ -149,7 +149,7 @@ class CredentialStore(Protocol):
 
     @property
     def persistent_token(self) -> bytes | None:
-        """The persistentPinUvAuthToken (CTAP 2.3 §6.5.2.1), if there is one."""
+        """The persistentPinUvAuthToken (CTAP 2.3 §6.5.2.2), if there is one."""
 
     def set_persistent_token(self, token: bytes | None) -> None:
         """Replace it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _FIDO_DEVICE = bytes.fromhex("06d0f10901")
-"""How the report descriptor of a security key begins: usage page and usage, CTAP 2.3 §11.2.8.1."""
+"""How the report descriptor of a security key begins: usage page and usage, CTAP 2.3 §11.2.8.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

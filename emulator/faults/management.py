@@ -1,4 +1,4 @@
-"""Faults of credential management and of the persistent token (CTAP 2.3 §6.8, §6.5.2.1)."""
+"""Faults of credential management and of the persistent token (CTAP 2.3 §6.8, §6.5.2.2)."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class AuthenticatorState:
         return hmac.digest(self.master_secret, label, "sha256")[:16]
 
     def renew_persistent_token(self) -> bytes:
-        """resetPersistentPinUvAuthToken(): a fresh one, kept (CTAP 2.3 §6.5.2.1)."""
+        """resetPersistentPinUvAuthToken(): a fresh one, kept (CTAP 2.3 §6.5.2.2)."""
         token = self.random_bytes(TOKEN_LENGTH)
         self.store.set_persistent_token(token)
         return token

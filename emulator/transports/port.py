@@ -9,7 +9,7 @@ VENDOR_ID = 0x1209
 PRODUCT_ID = 0x000F
 """pid.codes' vendor ID and one of its test product IDs, which no product that is sold may have."""
 
-# CTAP 2.3 §11.2.8.1 in the words of HID 1.11 §6.2.2.
+# CTAP 2.3 §11.2.8.2 in the words of HID 1.11 §6.2.2.
 REPORT_DESCRIPTOR = bytes.fromhex(
     "06 d0f1"  # usage page: FIDO Alliance
     "09 01 a1 01"  # an authenticator device

@@ -127,7 +127,7 @@ def test_rest_is_forgotten(fido: Card) -> None:
     fido.send(GET_RESPONSE).refused()
 
 
-@pytest.mark.spec("APDU-LENGTH-04", "CTAP 2.3 §11.3.4")
+@pytest.mark.spec("APDU-LENGTH-04", "CTAP 2.3 §11.3.6")
 @pytest.mark.catches("apdu-extended-refused")
 @speaks_ctap2
 def test_extended_length(probe: Probe, fido: Card) -> None:
@@ -166,7 +166,7 @@ def test_wrong_lc(fido: Card, apdu: str) -> None:
     fido.transmit(bytes.fromhex(apdu)).refused(WRONG_LENGTH)
 
 
-@pytest.mark.spec("APDU-LENGTH-08", "CTAP 2.3 §11.3.5")
+@pytest.mark.spec("APDU-LENGTH-08", "CTAP 2.3 §11.3.7.1")
 @pytest.mark.catches("apdu-length-unnamed")
 @speaks_ctap2
 def test_no_message(fido: Card) -> None:
@@ -187,7 +187,7 @@ def test_unknown_class(probe: Probe, fido: Card) -> None:
     fido.send(0x03, cla=0x40).refused(NO_SUCH_CLASS)
 
 
-@pytest.mark.spec("APDU-HEADER-02", "CTAP 2.3 §11.3.5")
+@pytest.mark.spec("APDU-HEADER-02", "ISO 7816-4:2013 §5.6")
 @pytest.mark.catches("apdu-instruction-unnamed")
 @pytest.mark.parametrize("cla", [CTAP, 0x00], ids=["CTAP2", "U2F"])
 def test_unknown_instruction(fido: Card, cla: int) -> None:
@@ -216,7 +216,7 @@ def test_u2f_registration_in_parts(fido: Card) -> None:
     assert len(data) > 67 + data[66]
 
 
-@pytest.mark.spec("APDU-CTAP-01", "CTAP 2.3 §11.3.5")
+@pytest.mark.spec("APDU-CTAP-01", "CTAP 2.3 §11.3.5.2")
 @pytest.mark.catches("apdu-errors-as-words")
 @speaks_ctap2
 def test_error_of_a_command(fido: Card) -> None:
@@ -227,7 +227,7 @@ def test_error_of_a_command(fido: Card) -> None:
 # Commands that wait for a touch.
 
 
-@pytest.mark.spec("APDU-POLL-01", "CTAP 2.3 §11.3.7")
+@pytest.mark.spec("APDU-POLL-01", "CTAP 2.3 §11.3.7.2")
 @pytest.mark.needs("apdu", "FIDO_2_1")
 @pytest.mark.catches("apdu-polling-refused", "apdu-cancel-unheard")
 def test_poll_and_cancel(probe: Probe, fido: Card) -> None:
@@ -240,7 +240,7 @@ def test_poll_and_cancel(probe: Probe, fido: Card) -> None:
     assert cancelled.succeeded() == bytes((ERR.KEEPALIVE_CANCEL,))
 
 
-@pytest.mark.spec("APDU-POLL-02", "CTAP 2.3 §11.3.7")
+@pytest.mark.spec("APDU-POLL-02", "CTAP 2.3 §11.3.7.1")
 @pytest.mark.needs("apdu", "FIDO_2_1")
 @pytest.mark.slow(30)
 @pytest.mark.catches("apdu-polling-unasked")
@@ -256,7 +256,7 @@ def test_client_that_does_not_poll(probe: Probe, fido: Card) -> None:
     )
 
 
-@pytest.mark.spec("APDU-POLL-03", "CTAP 2.3 §11.3.7")
+@pytest.mark.spec("APDU-POLL-03", "CTAP 2.3 §11.3.7.2")
 @pytest.mark.catches("apdu-polled-for-nothing")
 @speaks_ctap2
 def test_poll_for_nothing(fido: Card) -> None:

@@ -88,7 +88,7 @@ def test_sensor_info(bio: Bio) -> None:
 # Enrolling.
 
 
-@pytest.mark.spec("BIO-ENROL-01", "CTAP 2.3 §6.7.4, §6.7.5")
+@pytest.mark.spec("BIO-ENROL-01", "CTAP 2.3 §6.7.4")
 @takes_a_finger
 @without_fingers
 @pytest.mark.catches("bio-remaining-stuck", "bio-enrolled-unsaid")
@@ -124,7 +124,7 @@ def test_nobody_comes(probe: Probe, bio: Bio) -> None:
     assert members[REMAINING] == bio.sensor_info()[SAMPLES]
 
 
-@pytest.mark.spec("BIO-ENROL-04", "CTAP 2.3 §6.7.6")
+@pytest.mark.spec("BIO-ENROL-04", "CTAP 2.3 §6.7.5")
 @pytest.mark.touches(1)
 @pytest.mark.catches("bio-half-kept")
 def test_enrolment_that_is_given_up(bio: Bio) -> None:
@@ -134,7 +134,7 @@ def test_enrolment_that_is_given_up(bio: Bio) -> None:
     assert half not in bio.fingers()
 
 
-@pytest.mark.spec("BIO-ENROL-05", "CTAP 2.3 §6.7.5")
+@pytest.mark.spec("BIO-ENROL-05", "CTAP 2.3 §6.7.4")
 @pytest.mark.touches(1)
 @pytest.mark.catches("bio-cancel-unheard")
 def test_sample_of_what_was_given_up(bio: Bio) -> None:
@@ -144,7 +144,7 @@ def test_sample_of_what_was_given_up(bio: Bio) -> None:
     bio.send(NEXT, {TEMPLATE_ID: half}).refused(ERR.NOT_ALLOWED, ERR.INVALID_OPTION, ERR.INVALID_PARAMETER)
 
 
-@pytest.mark.spec("BIO-ENROL-06", "CTAP 2.3 §6.7.5")
+@pytest.mark.spec("BIO-ENROL-06", "CTAP 2.3 §6.7.4")
 @pytest.mark.touches(1)
 @pytest.mark.catches("bio-any-template")
 def test_sample_of_another_finger(bio: Bio) -> None:
@@ -175,7 +175,7 @@ def test_no_room_for_another_finger(bio: Bio) -> None:
 # Listing, naming, removing.
 
 
-@pytest.mark.spec("BIO-LIST-01", "CTAP 2.3 §6.7.7")
+@pytest.mark.spec("BIO-LIST-01", "CTAP 2.3 §6.7.6")
 @without_fingers
 @pytest.mark.catches("bio-strangers-served")
 def test_no_fingers(bio: Bio) -> None:
@@ -183,7 +183,7 @@ def test_no_fingers(bio: Bio) -> None:
     bio.send(ENUMERATE).refused(ERR.INVALID_OPTION)
 
 
-@pytest.mark.spec("BIO-LIST-02", "CTAP 2.3 §6.7.7")
+@pytest.mark.spec("BIO-LIST-02", "CTAP 2.3 §6.7.6")
 @takes_a_finger
 @pytest.mark.needs("bioEnroll", "clientPin", "power-cycle")
 @pytest.mark.catches("bio-forgets-fingers")
@@ -194,7 +194,7 @@ def test_fingers_after_a_power_cycle(probe: Probe, bio: Bio, finger: bytes) -> N
     assert finger in bio.fingers()
 
 
-@pytest.mark.spec("BIO-NAME-01", "CTAP 2.3 §6.7.8")
+@pytest.mark.spec("BIO-NAME-01", "CTAP 2.3 §6.7.7")
 @takes_a_finger
 @pytest.mark.catches("bio-names-lost")
 def test_name(bio: Bio, finger: bytes) -> None:
@@ -203,7 +203,7 @@ def test_name(bio: Bio, finger: bytes) -> None:
     assert bio.fingers()[finger] == "left index ☝"
 
 
-@pytest.mark.spec("BIO-NAME-02", "CTAP 2.3 §6.7.8")
+@pytest.mark.spec("BIO-NAME-02", "CTAP 2.3 §6.7.7")
 @takes_a_finger
 @pytest.mark.catches("bio-long-names-taken")
 def test_name_that_is_too_long(bio: Bio, finger: bytes) -> None:
@@ -212,14 +212,14 @@ def test_name_that_is_too_long(bio: Bio, finger: bytes) -> None:
     bio.send(NAME, {TEMPLATE_ID: finger, FRIENDLY_NAME: name}).refused(ERR.INVALID_LENGTH)
 
 
-@pytest.mark.spec("BIO-NAME-03", "CTAP 2.3 §6.7.8")
+@pytest.mark.spec("BIO-NAME-03", "CTAP 2.3 §6.7.7")
 @pytest.mark.catches("bio-strangers-served")
 def test_name_of_nobody(bio: Bio) -> None:
     """A template that is not there is not named: INVALID_OPTION."""
     bio.send(NAME, {TEMPLATE_ID: NOBODY, FRIENDLY_NAME: "nobody"}).refused(ERR.INVALID_OPTION)
 
 
-@pytest.mark.spec("BIO-REMOVE-01", "CTAP 2.3 §6.7.9")
+@pytest.mark.spec("BIO-REMOVE-01", "CTAP 2.3 §6.7.8")
 @takes_a_finger
 @without_fingers
 @pytest.mark.catches("bio-removal-unheard")
@@ -231,7 +231,7 @@ def test_remove(probe: Probe, bio: Bio, finger: bytes) -> None:
     assert (probe.option("uv"), probe.option("bioEnroll")) == (False, False)
 
 
-@pytest.mark.spec("BIO-REMOVE-02", "CTAP 2.3 §6.7.9")
+@pytest.mark.spec("BIO-REMOVE-02", "CTAP 2.3 §6.7.8")
 @pytest.mark.catches("bio-strangers-served")
 def test_remove_nobody(bio: Bio) -> None:
     """A template that is not there is not removed: INVALID_OPTION."""
@@ -254,10 +254,10 @@ def test_remove_nobody(bio: Bio) -> None:
         for number, (name, section, subcommand, params) in enumerate(
             [
                 ("begin", "§6.7.4", BEGIN, None),
-                ("next", "§6.7.5", NEXT, {TEMPLATE_ID: NOBODY}),
-                ("enumerate", "§6.7.7", ENUMERATE, None),
-                ("name", "§6.7.8", NAME, {TEMPLATE_ID: NOBODY, FRIENDLY_NAME: "n"}),
-                ("remove", "§6.7.9", REMOVE, {TEMPLATE_ID: NOBODY}),
+                ("next", "§6.7.4", NEXT, {TEMPLATE_ID: NOBODY}),
+                ("enumerate", "§6.7.6", ENUMERATE, None),
+                ("name", "§6.7.7", NAME, {TEMPLATE_ID: NOBODY, FRIENDLY_NAME: "n"}),
+                ("remove", "§6.7.8", REMOVE, {TEMPLATE_ID: NOBODY}),
             ],
             start=1,
         )
@@ -287,7 +287,7 @@ def test_param_over_no_modality(bio: Bio) -> None:
     bio.send(ENUMERATE, message=signed(ENUMERATE, None)[1:]).refused(ERR.PIN_AUTH_INVALID)
 
 
-@pytest.mark.spec("BIO-AUTH-08", "CTAP 2.3 §6.7.8")
+@pytest.mark.spec("BIO-AUTH-08", "CTAP 2.3 §6.7.7")
 @pytest.mark.catches("bio-params-unauthenticated")
 def test_param_over_no_parameters(bio: Bio) -> None:
     """A pinUvAuthParam that does not cover the subcommand's parameters is refused: PIN_AUTH_INVALID."""
@@ -312,7 +312,7 @@ def test_no_modality(bio: Bio) -> None:
     bio.bare({SUBCOMMAND: BEGIN}).refused(ERR.MISSING_PARAMETER)
 
 
-@pytest.mark.spec("BIO-REQUEST-03", "CTAP 2.3 §6.7.9")
+@pytest.mark.spec("BIO-REQUEST-03", "CTAP 2.3 §6.7.8")
 @pytest.mark.catches("bio-refusals-unnamed")
 def test_no_template(bio: Bio) -> None:
     """removeEnrollment without a template is answered with MISSING_PARAMETER."""

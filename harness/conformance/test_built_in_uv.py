@@ -155,7 +155,7 @@ def test_token_of_a_key_that_knows_nobody(not_set_up: Probe, pin_auth: PinAuth) 
 # Fingers that it does not know.
 
 
-@pytest.mark.spec("UV-RETRIES-01", "CTAP 2.3 §6.5.2.2")
+@pytest.mark.spec("UV-RETRIES-01", "CTAP 2.3 §6.5.2.3")
 @gives_tokens
 @pytest.mark.touches(0)
 @pytest.mark.catches("uv-retries-too-many")
@@ -206,7 +206,7 @@ def test_sensor_is_blocked_in_the_end(probe: Probe, pin_auth: PinAuth) -> None:
     _ask_token(pin_auth).refused(ERR.UV_BLOCKED)
 
 
-@pytest.mark.spec("UV-RETRIES-05", "CTAP 2.3 §6.5.2.2")
+@pytest.mark.spec("UV-RETRIES-05", "CTAP 2.3 §6.5.2.3")
 @pytest.mark.needs("uv", "pinUvAuthToken", "several-keys", "power-cycle")
 @SPENDS_RETRIES
 @pytest.mark.touches(25)

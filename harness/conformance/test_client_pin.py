@@ -341,7 +341,7 @@ def test_change_without_a_pin(without_pin: Probe, pin_auth: PinAuth) -> None:
 # Retries.
 
 
-@pytest.mark.spec("PIN-RETRIES-01", "CTAP 2.3 §6.5.2.2")
+@pytest.mark.spec("PIN-RETRIES-01", "CTAP 2.3 §6.5.2.3")
 @SETS_A_PIN
 @pytest.mark.catches("pin-retries-too-many")
 def test_number_of_retries(pin_auth: PinAuth, pin: str) -> None:
@@ -400,7 +400,7 @@ def test_three_wrong_pins_in_a_row(probe: Probe, pin_auth: PinAuth, pin: str) ->
     pin_auth.token(pin)
 
 
-@pytest.mark.spec("PIN-RETRIES-06", "CTAP 2.3 §6.5.2.2")
+@pytest.mark.spec("PIN-RETRIES-06", "CTAP 2.3 §6.5.2.3")
 @pytest.mark.needs("clientPin", "power-cycle")
 @SPENDS_RETRIES
 @pytest.mark.catches("pin-block-lifted")

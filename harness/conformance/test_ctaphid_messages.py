@@ -20,7 +20,7 @@ def channel(wire: Wire) -> bytes:
 
 
 def _spec(number: int) -> pytest.MarkDecorator:
-    return pytest.mark.spec(f"CTAPHID-PING-{number:02}", "CTAP 2.3 §11.2.9.1.1")
+    return pytest.mark.spec(f"CTAPHID-PING-{number:02}", "CTAP 2.3 §11.2.9.1.4")
 
 
 @pytest.mark.catches("hid-ping-changed")
@@ -43,7 +43,7 @@ def test_ping_is_echoed(wire: Wire, channel: bytes, length: int) -> None:
     assert message.data == data
 
 
-@pytest.mark.spec("CTAPHID-PING-07", "CTAP 2.3 §11.2.9.1.1")
+@pytest.mark.spec("CTAPHID-PING-07", "CTAP 2.3 §11.2.9.1.4")
 @pytest.mark.catches("hid-ping-never-empty")
 def test_empty_ping(wire: Wire, channel: bytes) -> None:
     """PING without data is answered without data."""
@@ -186,7 +186,7 @@ def test_cbor_without_a_command(wire: Wire, channel: bytes) -> None:
     assert wire.error(wire.answer(channel, CTAPHID.CBOR)) == ERR.INVALID_LENGTH
 
 
-@pytest.mark.spec("CTAPHID-MSG-13", "CTAP 2.3 §8.1.1")
+@pytest.mark.spec("CTAPHID-MSG-13", "CTAP 2.3 §8.1")
 @pytest.mark.needs("ctap2")
 @pytest.mark.catches("ctap2-unknown-command-accepted")
 @pytest.mark.parametrize("command", [0x00, 0x03, 0x3F])

@@ -245,7 +245,7 @@ def test_complexity_is_not_for_everybody(owner: Owner, ceremony: Ceremony) -> No
 # thirdPartyPayment.
 
 
-@pytest.mark.spec("EXT-PAYMENT-01", "CTAP 2.3 §12, thirdPartyPayment")
+@pytest.mark.spec("EXT-PAYMENT-01", "CTAP 2.3 §12.9")
 @pytest.mark.needs("thirdPartyPayment")
 @pytest.mark.catches("payment-forgotten")
 def test_credential_that_may_pay(ceremony: Ceremony) -> None:
@@ -255,7 +255,7 @@ def test_credential_that_may_pay(ceremony: Ceremony) -> None:
     assert found == {"thirdPartyPayment": True}
 
 
-@pytest.mark.spec("EXT-PAYMENT-02", "CTAP 2.3 §12, thirdPartyPayment")
+@pytest.mark.spec("EXT-PAYMENT-02", "CTAP 2.3 §12.9")
 @pytest.mark.needs("thirdPartyPayment")
 @pytest.mark.catches("payment-for-everything")
 def test_credential_that_may_not_pay(ceremony: Ceremony) -> None:
@@ -264,7 +264,7 @@ def test_credential_that_may_not_pay(ceremony: Ceremony) -> None:
     assert found == {"thirdPartyPayment": False}
 
 
-@pytest.mark.spec("EXT-PAYMENT-03", "CTAP 2.3 §12, thirdPartyPayment")
+@pytest.mark.spec("EXT-PAYMENT-03", "CTAP 2.3 §12.9")
 @pytest.mark.needs("thirdPartyPayment")
 @pytest.mark.catches("payment-unasked")
 def test_payment_is_told_to_who_asks(ceremony: Ceremony) -> None:

@@ -1,4 +1,4 @@
-"""The persistentPinUvAuthToken, which may read for ever and write never (CTAP 2.3 §6.5.2.1, §6.8)."""
+"""The persistentPinUvAuthToken, which may read for ever and write never (CTAP 2.3 §6.5.2.2, §6.8)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_it_does_not_register(ceremony: Ceremony, owner: Owner, token: bytes) ->
     ceremony.make(members, bare=True).refused(ERR.PIN_AUTH_INVALID)
 
 
-@pytest.mark.spec("CM-PERSISTENT-05", "CTAP 2.3 §6.5.2.1")
+@pytest.mark.spec("CM-PERSISTENT-05", "CTAP 2.3 §6.5.2.2")
 @pytest.mark.needs("perCredMgmtRO", "clientPin", "rk", "power-cycle")
 @pytest.mark.catches("cm-persistent-forgotten")
 def test_it_survives_a_power_cycle(probe: Probe, management: Management, token: bytes) -> None:

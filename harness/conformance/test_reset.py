@@ -165,7 +165,7 @@ def test_tokens_are_gone(probe: Probe, management: Management) -> None:
     management.ask(METADATA, token=token).refused(ERR.PIN_AUTH_INVALID)
 
 
-@pytest.mark.spec("RESET-ERASES-07", "CTAP 2.3 §6.6, §6.5.2.1")
+@pytest.mark.spec("RESET-ERASES-07", "CTAP 2.3 §6.6, §6.5.2.2")
 @pytest.mark.needs("perCredMgmtRO", "clientPin")
 @pytest.mark.catches("reset-keeps-persistent-token")
 def test_persistent_token_is_gone(probe: Probe, management: Management) -> None:
@@ -185,7 +185,7 @@ def long_touch_wanted(probe: Probe, owner: Owner) -> Probe:
     return probe
 
 
-@pytest.mark.spec("RESET-LONG-01", "CTAP 2.3 §6.6, §6.11.4")
+@pytest.mark.spec("RESET-LONG-01", "CTAP 2.3 §6.6, §7.7")
 @pytest.mark.needs("config-4", "ctaphid")  # whose keepalives say when the touch is waited for
 @pytest.mark.slow(30)
 @pytest.mark.catches("reset-short-touch")
@@ -215,7 +215,7 @@ def test_short_touch_is_not_enough(long_touch_wanted: Probe) -> None:
     assert probe.info_now()[LONG_TOUCH_FOR_RESET] is True
 
 
-@pytest.mark.spec("RESET-LONG-02", "CTAP 2.3 §6.6, §6.11.4")
+@pytest.mark.spec("RESET-LONG-02", "CTAP 2.3 §6.6, §7.7")
 @pytest.mark.needs("config-4")
 @pytest.mark.slow(5)
 @pytest.mark.catches("reset-keeps-settings", "reset-refused")

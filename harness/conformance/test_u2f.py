@@ -292,7 +292,7 @@ def test_counter_grows(probe: Probe, registered: U2fRegistration) -> None:
     assert counts[0] < counts[1]
 
 
-@pytest.mark.spec("U2F-HID-01", "CTAP 2.3 §11.2.9.1.2")
+@pytest.mark.spec("U2F-HID-01", "CTAP 2.3 §11.2.9.1.1")
 @pytest.mark.needs("u2f", "ctaphid")
 @pytest.mark.touches(0)
 @pytest.mark.catches("u2f-version-wrong")

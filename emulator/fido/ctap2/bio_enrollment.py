@@ -109,7 +109,7 @@ class Request:
         return None if timeout_ms is None else min(timeout_ms / 1000, LONGEST_TIMEOUT)
 
     def _of_who_may_ask(self) -> Mapping[Any, Any]:
-        """The parameters, of a request that is authenticated: that comes first (§6.7.4 to §6.7.9, step 1)."""
+        """The parameters, of a request that is authenticated: that comes first (§6.7.4 to §6.7.8, step 1)."""
         if self.pin_uv_auth_param is None:
             raise CtapError(CtapStatus.PUAT_REQUIRED)
         return self.params or {}
@@ -143,7 +143,7 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
         case SubCommand.ENROLL_CAPTURE_NEXT_SAMPLE:
             return (yield from enroll_capture_next_sample(state, request, now))
         case SubCommand.CANCEL_CURRENT_ENROLLMENT:
-            state.session.enrollment = None  # §6.7.6: nobody's leave is needed
+            state.session.enrollment = None  # §6.7.5: nobody's leave is needed
         case SubCommand.ENUMERATE_ENROLLMENTS:
             return enumerate_enrollments(state, request, now)
         case SubCommand.SET_FRIENDLY_NAME:
@@ -179,7 +179,7 @@ def enroll_begin(state: AuthenticatorState, request: Request, now: float) -> Run
 
 
 def enroll_capture_next_sample(state: AuthenticatorState, request: Request, now: float) -> Running:
-    """§6.7.5: one sample more of the template that is being enrolled.
+    """§6.7.4: one sample more of the template that is being enrolled.
 
     Out of turn it is refused as continuations are (§6), and another template as one that is not there.
     """
@@ -194,7 +194,7 @@ def enroll_capture_next_sample(state: AuthenticatorState, request: Request, now:
 
 
 def enumerate_enrollments(state: AuthenticatorState, request: Request, now: float) -> dict[int, Any]:
-    """§6.7.7."""
+    """§6.7.6."""
     request.authorize(state, now)
     fingerprints = state.store.fingerprints
     if not fingerprints:
@@ -208,7 +208,7 @@ def enumerate_enrollments(state: AuthenticatorState, request: Request, now: floa
 
 
 def set_friendly_name(state: AuthenticatorState, request: Request, now: float) -> None:
-    """§6.7.8."""
+    """§6.7.7."""
     template_id, name = request.template_id, request.friendly_name
     request.authorize(state, now)
     named = replace(_find(state, template_id), name=name)
@@ -218,7 +218,7 @@ def set_friendly_name(state: AuthenticatorState, request: Request, now: float) -
 
 
 def remove_enrollment(state: AuthenticatorState, request: Request, now: float) -> None:
-    """§6.7.9; without the last finger there is no built-in user verification until the next."""
+    """§6.7.8; without the last finger there is no built-in user verification until the next."""
     template_id = request.template_id
     request.authorize(state, now)
     removed = _find(state, template_id)

@@ -31,7 +31,7 @@ AUTHENTICATED_PREFIX = b"\xff" * 32 + b"\x0d"
 
 
 class SubCommand(IntEnum):
-    """§6.11.1 to §6.11.4; vendorPrototype (0xFF) is nobody's here."""
+    """§6.11.1, §6.11.2, §6.11.4, §6.11.5; vendorPrototype (0xFF) is nobody's here."""
 
     ENABLE_ENTERPRISE_ATTESTATION = 0x01
     TOGGLE_ALWAYS_UV = 0x02
@@ -86,9 +86,9 @@ class PinPolicy:
 
 
 def run(state: AuthenticatorState, request: Request, now: float) -> None:
-    """Make the setting. A key that nothing protects yet lets anyone make it (§6.11, step 2)."""
+    """Make the setting. A key that nothing protects yet lets anyone make it (§6.11)."""
     if request.sub_command not in (CONFIG_COMMANDS[name] for name in state.profile.config_commands):
-        raise CtapError(CtapStatus.INVALID_PARAMETER)  # Step 1
+        raise CtapError(CtapStatus.INVALID_PARAMETER)
     sub_command = SubCommand(request.sub_command)
     if state.protected or (state.always_uv and sub_command is not SubCommand.TOGGLE_ALWAYS_UV):
         authorize(
@@ -120,10 +120,10 @@ def toggle_always_uv(state: AuthenticatorState) -> None:
 def set_min_pin_length(state: AuthenticatorState, policy: PinPolicy) -> None:
     """§6.11.4: the length only grows, and a PIN that has become too short must be changed.
 
-    A key without a PIN complexity policy does not hear of one (§7.3).
+    A key without a PIN complexity policy does not hear of one (§7.5).
     """
     profile, before = state.profile, state.store.user_verification
-    length = before.min_pin_length if policy.min_pin_length is None else policy.min_pin_length  # Step 1
+    length = before.min_pin_length if policy.min_pin_length is None else policy.min_pin_length
     told = {extensions.MIN_PIN_LENGTH, extensions.PIN_COMPLEXITY_POLICY} & set(profile.extensions)
     if policy.rp_ids is not None and not told:  # Step 2
         raise CtapError(CtapStatus.INVALID_PARAMETER)

@@ -139,10 +139,10 @@ GOOD = {
         needs={(3, 0, "id"): MISSING, (3, 0, "type"): MISSING},
     ),
     "enrollBegin": bio_enrollment(1, "§6.7.4", {3: 1000}, optional=3),
-    "enrollCaptureNextSample": bio_enrollment(2, "§6.7.5", {1: b"finger", 3: 1000}, optional=3),
-    "enumerateEnrollments": bio_enrollment(4, "§6.7.7"),
-    "setFriendlyName": bio_enrollment(5, "§6.7.8", {1: b"finger", 2: "thumb"}),
-    "removeEnrollment": bio_enrollment(6, "§6.7.9", {1: b"finger"}),
+    "enrollCaptureNextSample": bio_enrollment(2, "§6.7.4", {1: b"finger", 3: 1000}, optional=3),
+    "enumerateEnrollments": bio_enrollment(4, "§6.7.6"),
+    "setFriendlyName": bio_enrollment(5, "§6.7.7", {1: b"finger", 2: "thumb"}),
+    "removeEnrollment": bio_enrollment(6, "§6.7.8", {1: b"finger"}),
     "getCredsMetadata": credential_management(1, "§6.8.2"),
     "enumerateRPsBegin": credential_management(2, "§6.8.3"),
     "enumerateCredentialsBegin": credential_management(4, "§6.8.4", {1: sha256(RP_ID.encode()).digest()}),
@@ -380,7 +380,7 @@ def test_a_message_that_is_empty_or_too_long_is_refused_by_8(make_key) -> None:
 
 
 @pytest.mark.parametrize("name", profile_names())
-def test_commands_unheard_of_are_refused_by_8_1_1(make_key, name: str) -> None:
+def test_commands_unheard_of_are_refused_by_8_1(make_key, name: str) -> None:
     key = make_key(name)
     known = {0x01, 0x02, 0x04, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x40, 0x41}
     for code in set(range(256)) - (known if key.profile.ctap2 else set()):
@@ -395,7 +395,7 @@ def test_commands_unheard_of_are_refused_by_8_1_1(make_key, name: str) -> None:
         pytest.param(0x40, 2, range(1, 8), S.INVALID_SUBCOMMAND, {1: 1}, id="§6.12 its preview"),
         pytest.param(0x0A, 1, range(1, 8), S.INVALID_SUBCOMMAND, {}, id="§6.8 credentialManagement"),
         pytest.param(0x41, 1, range(1, 7), S.INVALID_SUBCOMMAND, {}, id="§6.13 its preview"),
-        pytest.param(0x0D, 1, range(1, 5), INVALID, {}, id="§6.11 step 1 authenticatorConfig"),
+        pytest.param(0x0D, 1, range(1, 5), INVALID, {}, id="§6.11 authenticatorConfig"),
     ],
 )
 def test_subcommands_unheard_of_are_refused(platform, code, member, known, status, more) -> None:
@@ -741,7 +741,7 @@ def test_a_sample_out_of_turn_is_refused_by_6_7_5(platform: Platform) -> None:
     assert platform.send(good, request, platform.token(BE))[0] == S.NOT_ALLOWED
     begun = platform.mended(good)
     assert platform.send(good, request, platform.token(BE))[0] == S.INVALID_OPTION
-    platform.key.command(0x09, {1: 1, 2: 3})  # cancelCurrentEnrollment, §6.7.6
+    platform.key.command(0x09, {1: 1, 2: 3})  # cancelCurrentEnrollment, §6.7.5
     assert platform.send(good, begun, platform.token(BE))[0] == S.NOT_ALLOWED
 
 

@@ -60,7 +60,7 @@ def options(key) -> dict:
 
 
 def test_a_finger_that_is_enrolled_verifies_its_user(key) -> None:
-    """§6.7.4, §6.7.5, §6.4 (uv, bioEnroll)."""
+    """§6.7.4, §6.4 (uv, bioEnroll)."""
     assert (options(key)["uv"], options(key)["bioEnroll"]) == (False, False)
     assert key.make(uv=True)[0] == CtapStatus.INVALID_OPTION
     template_id = enrol(key)
@@ -106,7 +106,7 @@ def test_no_finger_in_time_is_told_and_the_enrolment_goes_on(key) -> None:
 
 
 def test_an_enrolment_that_is_cancelled_or_begun_anew_leaves_nothing(key) -> None:
-    """§6.7.4, §6.7.6."""
+    """§6.7.4, §6.7.5."""
     bio = enrolment(key)
     first, _, _ = bio.enroll_begin()
     bio.enroll_cancel()
@@ -131,7 +131,7 @@ def test_an_enrolment_begun_in_vain_has_ended_the_one_before(key) -> None:
 
 
 def test_an_enrolment_does_not_outlive_power(key) -> None:
-    """§6.7.5."""
+    """§6.7.4."""
     template_id, _, _ = enrolment(key).enroll_begin()
     key.power_cycle()
     with refused(CtapStatus.NOT_ALLOWED):
@@ -161,7 +161,7 @@ def test_fingers_outlast_power_and_not_a_reset(key) -> None:
 
 
 def test_a_finger_may_be_named_and_renamed(key) -> None:
-    """§6.7.8."""
+    """§6.7.7."""
     ids, bio = [enrol(key), enrol(key)], enrolment(key)
     for name in ("left thumb", "ü" * 32, ""):
         bio.set_name(ids[0], name)
@@ -171,7 +171,7 @@ def test_a_finger_may_be_named_and_renamed(key) -> None:
 
 
 def test_a_finger_that_is_removed_verifies_nobody(key) -> None:
-    """§6.7.9."""
+    """§6.7.8."""
     template_id, bio = enrol(key), enrolment(key)
     bio.remove_enrollment(template_id)
     assert bio.enumerate_enrollments() == {}
@@ -181,7 +181,7 @@ def test_a_finger_that_is_removed_verifies_nobody(key) -> None:
 
 
 def test_a_finger_that_is_not_there_is_neither_named_nor_removed(key) -> None:
-    """§6.7.7, §6.7.8, §6.7.9."""
+    """§6.7.6, §6.7.7, §6.7.8."""
     enrol(key)
     before, bio = key.snapshot(), enrolment(key)
     for act in (lambda: bio.set_name(b"none", "name"), lambda: bio.remove_enrollment(b"none")):
@@ -202,7 +202,7 @@ def test_the_sensor_tells_of_itself_to_anyone(make_key) -> None:
 
 @pytest.mark.parametrize("sub_command", [1, 2, 4, 5, 6])
 def test_fingers_are_for_who_has_the_permission(key, sub_command: int) -> None:
-    """§6.7.4 to §6.7.9: PUAT_REQUIRED, then the protocol, then the token."""
+    """§6.7.4 to §6.7.8: PUAT_REQUIRED, then the protocol, then the token."""
     enrol(key)
     before, params = key.snapshot(), {1: before_id(key), 2: "name"}
     request = {1: 1, 2: sub_command, 3: params}

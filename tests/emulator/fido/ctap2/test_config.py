@@ -60,7 +60,7 @@ def info(key):
 
 
 def test_anyone_may_configure_a_key_that_nothing_protects(key) -> None:
-    """§6.11, step 2."""
+    """§6.11."""
     config(key, pin=None).toggle_always_uv()
     assert info(key).options["alwaysUv"] is True
     config(key, pin=None).toggle_always_uv()
@@ -68,7 +68,7 @@ def test_anyone_may_configure_a_key_that_nothing_protects(key) -> None:
 
 
 def test_the_way_out_of_always_uv_is_open_to_a_key_that_nothing_protects_and_no_other_is(key) -> None:
-    """§6.11, step 2."""
+    """§6.11."""
     config(key, pin=None).toggle_always_uv()
     with refused(CtapStatus.PUAT_REQUIRED):
         config(key, pin=None).set_min_pin_length(6)
@@ -77,7 +77,7 @@ def test_the_way_out_of_always_uv_is_open_to_a_key_that_nothing_protects_and_no_
 
 
 def test_a_protected_key_wants_a_token(key) -> None:
-    """§6.11, step 2.1."""
+    """§6.11."""
     key.set_pin()
     before = key.snapshot()
     with refused(CtapStatus.PUAT_REQUIRED):
@@ -87,7 +87,7 @@ def test_a_protected_key_wants_a_token(key) -> None:
 
 
 def test_a_param_needs_a_protocol_and_one_that_the_key_speaks(key) -> None:
-    """§6.11, steps 2.2 and 2.3."""
+    """§6.11."""
     key.set_pin()
     assert key.command(CONFIG, {1: 2, 4: bytes(32)})[0] == CtapStatus.MISSING_PARAMETER
     assert key.command(CONFIG, {1: 2, 3: 3, 4: bytes(32)})[0] == CtapStatus.INVALID_PARAMETER
@@ -95,7 +95,7 @@ def test_a_param_needs_a_protocol_and_one_that_the_key_speaks(key) -> None:
 
 
 def test_a_token_for_something_else_or_one_that_has_expired_will_not_do(key) -> None:
-    """§6.11, steps 2.4 and 2.5."""
+    """§6.11."""
     key.set_pin()
     client = ClientPin(Ctap2(key))
     other = Config(client.ctap, client.protocol, client.get_pin_token("1234", PERMISSION(3), "example.com"))
@@ -108,7 +108,7 @@ def test_a_token_for_something_else_or_one_that_has_expired_will_not_do(key) -> 
 
 
 def test_a_param_is_good_for_its_own_subcommand_and_parameters_alone(key) -> None:
-    """§6.11, step 2.4."""
+    """§6.11."""
     key.set_pin()
     client = ClientPin(Ctap2(key))
     token = client.get_pin_token("1234", PERMISSION.AUTHENTICATOR_CFG)
@@ -123,7 +123,7 @@ def test_a_param_is_good_for_its_own_subcommand_and_parameters_alone(key) -> Non
 
 
 def test_the_key_has_the_subcommands_it_advertises_and_no_other(make_key) -> None:
-    """§6.11, step 1; vendorPrototype is among those refused."""
+    """§6.11; vendorPrototype is among those refused."""
     for commands in ((), ("toggleAlwaysUv",), FULL.config_commands, tuple(CONFIG_COMMANDS)):
         profile = replace(FULL, config_commands=commands, max_rp_ids_for_min_pin_length=0)
         found = set()
