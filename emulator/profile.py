@@ -420,10 +420,10 @@ _RANGES = {
     "max_rp_ids_for_min_pin_length": (0, 1000),
     "fingerprints": (0, 1000),
     "fingerprint_samples": (1, 100),
-    "pin_retries": (1, 8),  # CTAP 2.3 §6.5.2.2
+    "pin_retries": (1, 8),  # CTAP 2.3 §6.5.2.3
     "uv_modality": (0, 2**32 - 1),
-    "uv_retries": (1, 25),  # CTAP 2.3 §6.5.2.2
-    "uv_attempts": (1, 5),  # CTAP 2.3 §6.5.2.2
+    "uv_retries": (1, 25),  # CTAP 2.3 §6.5.2.3
+    "uv_attempts": (1, 5),  # CTAP 2.3 §6.5.2.3
     "preferred_platform_uv_attempts": (1, 25),
     "max_message_size": (1024, 7609),
     "max_cred_blob_length": (32, 1024),  # CTAP 2.3 §12.2

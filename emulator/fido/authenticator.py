@@ -29,7 +29,7 @@ from emulator.store import CredentialStore
 
 
 class CtapCommand(IntEnum):
-    """Command codes (CTAP 2.3 §6, §8.1.1)."""
+    """Command codes (CTAP 2.3 §6, §8.1)."""
 
     MAKE_CREDENTIAL = 0x01
     GET_ASSERTION = 0x02
