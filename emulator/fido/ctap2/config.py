@@ -123,7 +123,7 @@ def set_min_pin_length(state: AuthenticatorState, policy: PinPolicy) -> None:
     A key without a PIN complexity policy does not hear of one (§7.5).
     """
     profile, before = state.profile, state.store.user_verification
-    length = before.min_pin_length if policy.min_pin_length is None else policy.min_pin_length
+    length = before.min_pin_length if policy.min_pin_length is None else policy.min_pin_length  # Step 1
     told = {extensions.MIN_PIN_LENGTH, extensions.PIN_COMPLEXITY_POLICY} & set(profile.extensions)
     if policy.rp_ids is not None and not told:  # Step 2
         raise CtapError(CtapStatus.INVALID_PARAMETER)
