@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class ProfileError(ValueError):
     """A profile that is unknown or says what no key can be; one sentence naming file and key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile:
     """A model of key. Each field is a key of the TOML file; those without a default must be there.
 
@@ -171,22 +172,22 @@ class Profile:
             raise ProfileError(f"{source} is not TOML: {error}") from error
         return _from_table(path.stem, table, source)
 
-    @property
+    @cached_property
     def u2f(self) -> bool:
         """Whether the key speaks U2F (CTAPHID_MSG)."""
         return "U2F_V2" in self.versions
 
-    @property
+    @cached_property
     def ctap2(self) -> bool:
         """Whether the key speaks CTAP2 (CTAPHID_CBOR)."""
         return self.versions != ("U2F_V2",)
 
-    @property
+    @cached_property
     def ctap21(self) -> bool:
         """Whether what CTAP 2.1 brought is there: getInfo members from 07 on, selection, its status codes."""
         return "FIDO_2_1" in self.versions or self.ctap23
 
-    @property
+    @cached_property
     def ctap23(self) -> bool:
         """Whether what CTAP 2.2 and 2.3 brought is there: getInfo members from 16 on."""
         return "FIDO_2_3" in self.versions
@@ -206,13 +207,13 @@ class Profile:
         """Whether packed attestation goes by way of the test intermediate."""
         return "packed-chain" in (self.attestation, *self.further_attestations)
 
-    @property
+    @cached_property
     def attestation_formats(self) -> tuple[str, ...]:
         """Attestation statement format identifiers, the usual one first; ``none`` is always to be had."""
         formats = (ATTESTATION_FORMATS[name] for name in (self.attestation, *self.further_attestations))
         return tuple(fmt for fmt in formats if fmt != "none")
 
-    @property
+    @cached_property
     def algorithm_identifiers(self) -> tuple[int, ...]:
         """COSE algorithm identifiers, the preferred one first."""
         return tuple(ALGORITHMS[name] for name in self.algorithms)

@@ -46,14 +46,12 @@ class CtapCommand(IntEnum):
     CREDENTIAL_MANAGEMENT_PREVIEW = 0x41
 
 
-WITHOUT_PARAMETERS = {
-    CtapCommand.GET_INFO,
-    CtapCommand.RESET,
-    CtapCommand.GET_NEXT_ASSERTION,
-    CtapCommand.SELECTION,
-}
+WITHOUT_PARAMETERS = frozenset(
+    (CtapCommand.GET_INFO, CtapCommand.RESET, CtapCommand.GET_NEXT_ASSERTION, CtapCommand.SELECTION)
+)
 
-
+# To look a member of an enumeration up takes longer than what is done with it here.
+_GET_NEXT_ASSERTION, _LARGE_BLOBS = CtapCommand.GET_NEXT_ASSERTION, CtapCommand.LARGE_BLOBS
 _SUCCESS = bytes((CtapStatus.SUCCESS,))
 
 
@@ -127,11 +125,12 @@ class Authenticator:
         state = self._state
         if not message:
             raise CtapError(CtapStatus.INVALID_LENGTH)
-        begun = state.session.remembered
-        if message[0] != CtapCommand.GET_NEXT_ASSERTION:
-            state.session.remembered = None  # §6: any other command ends the stateful one
-        if message[0] != CtapCommand.LARGE_BLOBS:
-            state.session.large_blobs_write = None
+        session = state.session
+        begun = session.remembered
+        if message[0] != _GET_NEXT_ASSERTION:
+            session.remembered = None  # §6: any other command ends the stateful one
+        if message[0] != _LARGE_BLOBS:
+            session.large_blobs_write = None
         command = self._commands.get(message[0])
         if command is None:
             raise CtapError(CtapStatus.INVALID_COMMAND)

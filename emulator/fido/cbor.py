@@ -1,25 +1,26 @@
-"""CTAP2 canonical CBOR (CTAP 2.3 §8): one encoding for each value, and a decoder that takes no other."""
+"""CTAP2 canonical CBOR (CTAP 2.3 §8): one encoding for each value, and a decoder that takes no other.
+
+Every message passes here twice; both ways go through the bytes once.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
 
-import cbor2
-
 from emulator.fido.status import CtapError, CtapStatus
 
 MAX_DEPTH = 4
 """Levels of maps and arrays that a message may nest."""
-
-_LEAVES = frozenset((bytes, str, bool, type(None)))
-_INTEGER_END = 1 << 64
 
 # Major types (RFC 8949 §3.1), the three simple values that messages hold (§3.3), and how large the
 # argument must be that follows in 1, 2, 4 or 8 bytes, for one that is smaller fits into less.
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _SIMPLE = (0, 1, 2, 3, 4, 5, 7)
 _SIMPLE_VALUES = {20: False, 21: True, 22: None}
 _LEAST_ARGUMENT = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
+_SHORT_TEXT, _LONG_TEXT = 0x60, 0x78
+"""The first bytes of a text, those whose length is told in them and those where it follows."""
+_INTEGER_END = 1 << 64
 
 
 def encode(value: Any) -> bytes:
@@ -28,7 +29,7 @@ def encode(value: Any) -> bytes:
     Map keys are integers, bytes or text, in any order. Anything else, an integer beyond 64 bits, or
     nesting beyond ``MAX_DEPTH`` is our own misuse: ``TypeError`` (``UnicodeError`` for a lone surrogate).
     """
-    return cbor2.dumps(value if _is_ordered(value, MAX_DEPTH) else _ordered(value))
+    return _encoded(value, MAX_DEPTH)
 
 
 def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
@@ -49,25 +50,36 @@ def decode(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
 
 def _item(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     """The data item that begins at ``at``, and where it ends."""
-    major, argument = data[at] >> 5, data[at] & 31
+    first = data[at]
     at += 1
-    if argument > 23 and major != _SIMPLE:
+    if first < 24:
+        return first, at
+    major, argument = first >> 5, first & 31
+    if argument == 24 and major != _SIMPLE and data[at] > 23:  # one byte, as most lengths have
+        argument = data[at]
+        at += 1
+    elif argument > 23 and major != _SIMPLE:
         argument, at = _long_argument(data, at, argument)
     if _BYTES <= major <= _TEXT:
         end = at + argument
         if end > len(data):
             raise CtapError(CtapStatus.INVALID_CBOR)
-        return (data[at:end] if major == _BYTES else data[at:end].decode()), end
+        content = data[at:end]
+        return (content if major == _BYTES else content.decode()), end
     if major == _MAP and depth:
         return _map(data, at, argument, depth - 1)
-    if major == _UNSIGNED:
-        return argument, at
     if major == _NEGATIVE:
         return -1 - argument, at
     if major == _ARRAY and depth:
-        return _array(data, at, argument, depth - 1)
+        items = []
+        for _ in range(argument):
+            item, at = _item(data, at, depth - 1)
+            items.append(item)
+        return items, at
     if major == _SIMPLE and argument in _SIMPLE_VALUES:
         return _SIMPLE_VALUES[argument], at
+    if major == _UNSIGNED:
+        return argument, at
     raise CtapError(CtapStatus.INVALID_CBOR)
 
 
@@ -76,8 +88,17 @@ def _map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[Any, Any], 
     entries: dict[Any, Any] = {}
     before = b""
     for _ in range(count):
-        begin = at
-        key, at = _key(data, at)
+        begin, first = at, data[at]
+        if first < 24:  # a small integer, as most are
+            key: Any = first
+            at += 1
+        elif _SHORT_TEXT <= first < _LONG_TEXT:  # or a name
+            at += first - _SHORT_TEXT + 1
+            key = data[begin + 1 : at].decode()
+        elif first >> 5 <= _TEXT:
+            key, at = _item(data, at, 0)
+        else:
+            raise CtapError(CtapStatus.INVALID_CBOR)
         encoded = data[begin:at]
         if encoded <= before:
             raise CtapError(CtapStatus.INVALID_CBOR)
@@ -86,77 +107,64 @@ def _map(data: bytes, at: int, count: int, depth: int) -> tuple[dict[Any, Any], 
     return entries, at
 
 
-def _key(data: bytes, at: int) -> tuple[int | bytes | str, int]:
-    """An integer, a byte string or a text."""
-    if data[at] < 24:  # as most are
-        return data[at], at + 1
-    if data[at] >> 5 > _TEXT:
-        raise CtapError(CtapStatus.INVALID_CBOR)
-    return _item(data, at, 0)
-
-
-def _array(data: bytes, at: int, count: int, depth: int) -> tuple[list[Any], int]:
-    items = []
-    for _ in range(count):
-        item, at = _item(data, at, depth)
-        items.append(item)
-    return items, at
-
-
 def _long_argument(data: bytes, at: int, length: int) -> tuple[int, int]:
     """An argument in 1, 2, 4 or 8 bytes (``length`` 24 to 27), and where it ends."""
-    if length not in _LEAST_ARGUMENT:  # reserved, or an indefinite length
+    if length == 24:
+        argument, end = data[at], at + 1
+    elif length in _LEAST_ARGUMENT:
+        end = at + (1 << length - 24)
+        argument = int.from_bytes(data[at:end], "big")
+    else:  # reserved, or an indefinite length
         raise CtapError(CtapStatus.INVALID_CBOR)
-    end = at + (1 << length - 24)
-    argument = int.from_bytes(data[at:end], "big")
     if argument < _LEAST_ARGUMENT[length] or end > len(data):
         raise CtapError(CtapStatus.INVALID_CBOR)
     return argument, end
 
 
-def _is_ordered(value: Any, depth: int) -> bool:
-    """Whether every map is in canonical order; ``TypeError`` for what may not stand in a message."""
+def _encoded(value: Any, depth: int) -> bytes:
     kind = type(value)
-    if kind in _LEAVES:
-        return True
+    if kind is bytes:
+        content: bytes = value
+        return _head(_BYTES, len(content)) + content
+    if kind is str:
+        content = value.encode()
+        return _head(_TEXT, len(content)) + content
     if kind is dict and depth:
-        items = [type(item) in _LEAVES or _is_ordered(item, depth - 1) for item in value.values()]
-        return _are_ordered(tuple(value), tuple(map(type, value))) and False not in items
+        encoded = _head(_MAP, len(value))
+        for key, encoded_key in _keys(tuple(value), tuple(map(type, value))):
+            encoded += encoded_key + _encoded(value[key], depth - 1)
+        return encoded
     if kind is list and depth:
-        return False not in [type(item) in _LEAVES or _is_ordered(item, depth - 1) for item in value]
+        return _head(_ARRAY, len(value)) + b"".join([_encoded(item, depth - 1) for item in value])
+    if kind is bool or value is None:
+        return _SIMPLE_BYTES[value]
     if isinstance(value, int) and -_INTEGER_END <= value < _INTEGER_END:
-        return True
+        return _head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, -1 - value)
     raise TypeError(f"no CTAP message holds a {kind.__name__} here, or that deep, or that large")
 
 
+def _head(major: int, argument: int) -> bytes:
+    """The major type with its argument, in as few bytes as it needs."""
+    if argument < 256:
+        return _SHORT_HEADS[major][argument]
+    length = 2 if argument < 1 << 16 else 4 if argument < 1 << 32 else 8
+    return bytes((major << 5 | 23 + length.bit_length(),)) + argument.to_bytes(length, "big")
+
+
+_SIMPLE_BYTES = {value: bytes((_SIMPLE << 5 | number,)) for number, value in _SIMPLE_VALUES.items()}
+_SHORT_HEADS = [
+    [bytes((major << 5 | n,)) if n < 24 else bytes((major << 5 | 24, n)) for n in range(256)]
+    for major in range(_SIMPLE)
+]
+
+
 @lru_cache(maxsize=256)
-def _are_ordered(keys: tuple[Any, ...], kinds: tuple[type, ...]) -> bool:
-    """Whether a map with these keys is in canonical order; ``kinds`` tell True from 1.
+def _keys(keys: tuple[Any, ...], kinds: tuple[type, ...]) -> list[tuple[Any, bytes]]:
+    """A map's keys, each with its encoding, in the order of these; ``kinds`` tell True from 1.
 
     Messages have the same few sets of keys again and again.
     """
-    ranks = [_rank(key) for key in keys]
-    return ranks == sorted(ranks)
-
-
-def _ordered(value: Any) -> Any:
-    """``value``, all of which may stand in a message, with every map in canonical order."""
-    match value:
-        case dict():
-            return {key: _ordered(value[key]) for key in sorted(value, key=_rank)}
-        case list():
-            return [_ordered(item) for item in value]
-    return value
-
-
-def _rank(key: Any) -> tuple[int, int, bytes]:
-    """Where an entry stands in its map: by its key's major type, then length, then bytes."""
-    kind = type(key)
-    if kind is str:
-        text = key.encode()
-        return 3, len(text), text
-    if kind is bytes:
-        return 2, len(key), key
-    if isinstance(key, int) and kind is not bool and -_INTEGER_END <= key < _INTEGER_END:
-        return (0, key, b"") if key >= 0 else (1, -key, b"")  # a greater number is no shorter
-    raise TypeError(f"no CTAP message has a {kind.__name__} for a key, or one that large")
+    for key, kind in zip(keys, kinds, strict=True):
+        if kind not in (str, bytes) and (not isinstance(key, int) or kind is bool):
+            raise TypeError(f"no CTAP message has a {kind.__name__} for a key")
+    return sorted(((key, _encoded(key, 0)) for key in keys), key=lambda pair: pair[1])

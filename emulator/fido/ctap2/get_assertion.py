@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from emulator.fido.authdata import authenticator_data
@@ -17,6 +16,7 @@ from emulator.fido.ctap2.parameters import (
     optional,
     parameters,
     required,
+    rp_id_hash_of,
     sized,
 )
 from emulator.fido.ctap2.verification import (
@@ -51,7 +51,7 @@ NEXT_ASSERTION_TIME_LIMIT = 30.0
 """Seconds from one assertion to the request for the next (§6.3)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     """§6.2, the parameters; an ``allow_list`` that is empty counts as none."""
 
@@ -77,7 +77,7 @@ class Request:
                 pin_uv_auth_protocol=optional(data, PIN_UV_AUTH_PROTOCOL, int),
                 uv=options.uv is True and pin_uv_auth_param is None,  # Step 4.2
             ),
-            rp_id_hash=sha256(rp_id.encode()).digest(),
+            rp_id_hash=rp_id_hash_of(rp_id),
             allow_list=credential_ids(data, ALLOW_LIST),
             extensions=optional(data, EXTENSIONS, dict) or {},
             options=options,

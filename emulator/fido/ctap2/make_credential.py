@@ -6,7 +6,6 @@ from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 from emulator.fido import cose
@@ -22,6 +21,7 @@ from emulator.fido.ctap2.parameters import (
     optional,
     parameters,
     required,
+    rp_id_hash_of,
     sized,
     typed,
 )
@@ -64,7 +64,7 @@ MAX_USER_ID_LENGTH = 64
 ZERO_AAGUID = bytes(16)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     """§6.1, the parameters; ``algorithms`` are those of pubKeyCredParams, in their order."""
 
@@ -98,7 +98,7 @@ class Request:
                 pin_uv_auth_protocol=optional(data, PIN_UV_AUTH_PROTOCOL, int),
                 uv=options.uv is True and pin_uv_auth_param is None,  # Step 5.2
             ),
-            rp_id_hash=sha256(rp_id.encode()).digest(),
+            rp_id_hash=rp_id_hash_of(rp_id),
             user_id=sized(required(user, "id", bytes), 1, MAX_USER_ID_LENGTH),
             user_name=optional(user, "name", str),
             user_display_name=optional(user, "displayName", str),

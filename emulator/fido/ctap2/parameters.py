@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from emulator.fido.status import CtapError, CtapStatus
@@ -61,6 +63,12 @@ def credential_ids(data: Mapping[Any, Any], key: int) -> tuple[bytes, ...] | Non
         credential_id = required(typed(descriptor, dict), "id", bytes)
         ids.append(credential_id if required(descriptor, "type", str) == PUBLIC_KEY else b"")
     return tuple(ids)
+
+
+@lru_cache(maxsize=64)
+def rp_id_hash_of(rp_id: str) -> bytes:
+    """An RP ID's SHA-256; platforms name the same few again and again."""
+    return sha256(rp_id.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

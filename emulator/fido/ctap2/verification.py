@@ -12,11 +12,13 @@ from emulator.fido.status import CtapError, CtapStatus
 from emulator.store import UserVerificationState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Claim:
     """What a request says of its user: for whom, over which hash, by which proof.
 
-    ``permission`` is the one its command needs; the hash is the clientDataHash.
+    ``permission`` is the one its command needs; the hash is the clientDataHash. Nobody changes one, nor a
+    request or :class:`Evidence`: they are not frozen because each ceremony makes them anew, and freezing
+    takes as long as all checks of their values.
     """
 
     permission: Permission
@@ -28,7 +30,7 @@ class Claim:
     """The option; treated as false where a pinUvAuthParam is present."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Evidence:
     """What is known of the user at ``now``: verified, by which token, present as a side effect of it."""
 
