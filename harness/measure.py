@@ -28,11 +28,15 @@ class MeasureError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A code, and when it was read (seconds since the epoch); ``changed``: as the display changed to it."""
+    """A code, and when it was read (seconds since the epoch); ``changed``: as the display changed to it.
+
+    ``delay``: seconds that may have passed between the display and that moment, if they are known.
+    """
 
     when: float
     code: str = field(repr=False)
     changed: bool = False
+    delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +123,8 @@ def measure(
 ) -> Measured:
     """The clock that shows these codes at these times; of several, the one that is least wrong.
 
-    ``delay``: seconds that may have passed between the display and the moment noted. ``within``: seconds that
-    the clock is wrong at most.
+    ``delay``: seconds that may have passed between the display and the moment noted, where the reading does
+    not say. ``within``: seconds that the clock is wrong at most.
 
     :raises MeasureError: when there is none, and for fewer than two steps.
     """
@@ -185,6 +189,7 @@ def _steps(state: TotpState, reading: Reading, within: float, number: int) -> li
 def _bounds(state: TotpState, reading: Reading, step: int, delay: float) -> tuple[float, float]:
     """Between what the clock's error was at the noted time, if the code was this step's."""
     low = step * state.period - reading.when
+    delay = delay if reading.delay is None else reading.delay
     return low, low + delay + (0 if reading.changed else state.period)
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +15,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.devices.emulated_store import Desk, TokenRecord, append_private, moment, record_of
+from harness.devices.emulated_store import Desk, TokenRecord, moment, record_of
+from harness.devices.key import DeviceError
 from harness.measure import Measured, MeasureError, Reading, days_for, measure
 from harness.misuse import Misuse
 from harness.refusal import Refusal, refusal
 from harness.service.totp_servers import TotpServerError, find_servers
 from harness.service.totp_state import TotpState
+from harness.token_readings import SECOND, read, read_off_card, time_at, type_in
 
 _PICTURES = (".svg", ".png")
 _TARGET_PPM = 5.0
@@ -33,8 +35,24 @@ _TARGET_PPM = 5.0
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Readings, a line each: TIME CODE, and the word change if the code had just appeared. What is typed "
-    "is added to it.",
+    help="Readings, a line each: TIME CODE, and the word change if the code had just appeared, with the "
+    "seconds since, if they are known. What is typed or read off a card is added to it.",
+)
+@click.option(
+    "--reader",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Read two codes now off the card in this smart card reader, or the only one that has a card: as the "
+    "code stands, and as it changes. Such a card has no clock of its own: this computer's is measured.",
+)
+@click.option(
+    "--account", metavar="NAME", help="The account on the card; else the one called as the token is."
+)
+@click.option(
+    "--time-from",
+    metavar="URL",
+    help="This web server's time is the right one, and not this computer's.",
 )
 @click.option("--type", "typed", is_flag=True, help="Type codes now, also where there is a file.")
 @click.option("--at-change", is_flag=True, help="They are typed at the very moment that the display changes.")
@@ -53,6 +71,9 @@ def measure_command(
     desk: Desk,
     name: str,
     file: Path | None,
+    reader: str | None,
+    account: str | None,
+    time_from: str | None,
     typed: bool,
     at_change: bool,
     seed_file: str | None,
@@ -64,7 +85,8 @@ def measure_command(
 ) -> None:
     """Estimate offset and rate of the real token NAME, whose secret is known, from two or more readings.
 
-    Days apart: the rate is known to ± 5 ppm after some two months, or after nine days with --at-change.
+    Days apart: the rate is known to ± 5 ppm after some two months, or after nine days with --at-change or
+    --reader, which adds to the readings of --readings FILE.
     """
     with _told_in_a_line():
         path = _picture_path(picture)
@@ -73,9 +95,13 @@ def measure_command(
         since = None if enrolled is None else moment(enrolled)
         record = record_of(desk, name, seed_file)
         state = _state(record)
-        readings = _read(file) if file is not None and file.exists() else []
+        readings = read(file) if file is not None and file.exists() else []
+        clock = _clock(time_from)
+        if reader is not None:
+            unsure = 0.0 if time_from is None else SECOND
+            readings += read_off_card(record, reader, account or name, file, clock=clock, unsure=unsure)
         if typed or not readings:
-            readings += _typed(record, readings, file, changed=at_change)
+            readings += type_in(record, readings, file, clock=clock, changed=at_change)
         measured = measure(state, readings, delay=delay, within=within * 3600)
         now = max(desk.clock(), measured.origin)
         refusals = [refusal(measured, server, record.period, now, enrolled=since) for server in servers]
@@ -92,10 +118,18 @@ def measure_command(
 def _told_in_a_line() -> Iterator[None]:
     try:
         yield
-    except (MeasureError, TotpServerError, ValueError) as error:
+    except (DeviceError, MeasureError, TotpServerError, ValueError) as error:
         raise Misuse(str(error)) from None
     except OSError as error:
         raise Misuse(f"{error.filename}: {error.strerror}") from None
+
+
+def _clock(time_from: str | None) -> Callable[[], float]:
+    """What tells the time of a reading."""
+    if time_from is None:
+        return time.time
+    ahead = time_at(time_from) - time.time()
+    return lambda: time.time() + ahead
 
 
 def _state(record: TokenRecord) -> TotpState:
@@ -127,50 +161,6 @@ def _picture_path(picture: str | None) -> Path | None:
             "a picture needs matplotlib; install keyrig's extra fleet: pip install 'keyrig[fleet]'"
         )
     return path
-
-
-def _read(path: Path) -> list[Reading]:
-    readings = []
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise MeasureError(f"{path} is no text") from None
-    for number, line in enumerate(lines, start=1):
-        match line.partition("#")[0].split():
-            case []:
-                continue
-            case [when, code] | [when, code, "change"] as words:
-                try:
-                    readings.append(Reading(when=moment(when), code=code, changed=len(words) == 3))
-                except ValueError as error:
-                    raise MeasureError(f"{path}, line {number}: {error}") from None
-            case _:
-                raise MeasureError(f"{path}, line {number}: a reading is as in 2026-03-01T12:00:00Z 123456")
-    return readings
-
-
-def _typed(
-    record: TokenRecord, known: Sequence[Reading], file: Path | None, *, changed: bool
-) -> list[Reading]:
-    """What a person types, each code at once added to the file; an empty line ends it."""
-    if not sys.stdin.isatty():
-        raise MeasureError("there are no readings: give --readings FILE, or type codes at a terminal")
-    moment_of = "the moment it changes" if changed else "as it stands there"
-    click.echo(f"type the code of {record.serial_number}, {moment_of}; Enter alone ends", err=True)
-    readings: list[Reading] = []
-    while code := click.prompt("code", default="", show_default=False, err=True).replace(" ", ""):
-        when = time.time()
-        last = [*known, *readings][-1:]
-        if not (code.isascii() and code.isdigit() and len(code) == record.digits):
-            click.echo(f"that is not {record.digits} digits", err=True)
-        elif last and last[0].code == code and when - last[0].when < record.period + 5:
-            click.echo("that is the code from before; wait until the display changes", err=True)
-        else:
-            readings.append(Reading(when=when, code=code, changed=changed))
-            if file is not None:
-                stamp = datetime.fromtimestamp(when, UTC).isoformat(timespec="milliseconds")
-                append_private(file, f"{stamp} {code}{' change' if changed else ''}\n")
-    return readings
 
 
 def _say(name: str, measured: Measured, readings: Sequence[Reading], now: float, width: float) -> None:

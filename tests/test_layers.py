@@ -117,8 +117,10 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.mfa_codes",
         "harness.service.outbox",
         "harness.service.password_policy",
+        "harness.service.session_tags",
         "harness.service.sessions",
     ],
+    ["harness.service.boundaries"],
     [
         "harness.service.access_keys",
         "harness.service.accounts",
@@ -201,7 +203,7 @@ HARNESS_FLOORS: list[list[str]] = [
     # What a real token's codes tell of its clock.
     ["harness.measure"],
     ["harness.refusal"],
-    ["harness.measure_picture"],
+    ["harness.measure_picture", "harness.token_readings"],
     ["harness.token_measure"],
     # The drift lab, from the question to the picture.
     ["harness.lab.fleet", "harness.lab.odds", "harness.lab.tally"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Literal
 
@@ -22,10 +22,11 @@ ISSUER = "keyrig test"
 """Of every account that is put on a card, and taken from it again."""
 
 _SELECT = bytes.fromhex("00A4040007A0000005272101")
-_PUT, _DELETE, _CALCULATE, _VALIDATE, _SEND_REMAINING = 0x01, 0x02, 0xA2, 0xA3, 0xA5
-_NAME, _KEY, _CHALLENGE, _RESPONSE, _TRUNCATED = 0x71, 0x73, 0x74, 0x75, 0x76
+_PUT, _DELETE, _LIST, _CALCULATE, _VALIDATE, _SEND_REMAINING = 0x01, 0x02, 0xA1, 0xA2, 0xA3, 0xA5
+_NAME, _NAME_LIST, _KEY, _CHALLENGE, _RESPONSE, _TRUNCATED = 0x71, 0x72, 0x73, 0x74, 0x75, 0x76
 _SUCCESS, _NO_SPACE, _MORE = 0x9000, 0x6A84, 0x61
 _TOTP_SHA1 = 0x21
+_KIND, _TOTP = 0xF0, 0x20
 _SECRET_LENGTH = 20
 
 
@@ -53,6 +54,15 @@ class YkOathCard:
     def delete(self, name: str) -> None:
         """Forget the account with this name."""
         self._ask(_DELETE, _tlv(_NAME, name.encode()), "is to forget an account")
+
+    def totp_accounts(self) -> list[str]:
+        """The names of its TOTP accounts, as ``PERIOD/ISSUER:ACCOUNT``; without a period it is 30 s."""
+        entries = _tlvs(self._ask(_LIST, b"", "is asked for its accounts"))
+        return [
+            entry[1:].decode(errors="replace")
+            for tag, entry in entries
+            if tag == _NAME_LIST and entry and entry[0] & _KIND == _TOTP
+        ]
 
     def code(self, name: str, step: int) -> str:
         """The code of the account with this name for a time step."""
@@ -88,7 +98,8 @@ class YkOathCard:
 
     def _ask(self, instruction: int, data: bytes, what: str, *, truncated: bool = False) -> bytes:
         self._select()
-        return self._checked(bytes((0, instruction, 0, truncated, len(data))) + data, what)
+        length = bytes((len(data),)) if data else b""
+        return self._checked(bytes((0, instruction, 0, truncated)) + length + data, what)
 
     def _checked(self, apdu: bytes, what: str) -> bytes:
         """The answer, all of it; ``what`` is what a refusal is told with."""
@@ -194,11 +205,15 @@ def _tlv(tag: int, value: bytes) -> bytes:
 
 
 def _parse(data: bytes) -> dict[int, bytes]:
-    """Values by tag; all that a card says here is short."""
-    values = {}
+    """Values by tag, of an answer that has each once."""
+    return dict(_tlvs(data))
+
+
+def _tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tags and values; all that a card says here is short."""
     while data:
         size = data[1] if len(data) > 1 else len(data)
         if size > 0x7F or len(data) < 2 + size:
             raise DeviceError("the card's answer is not as YKOATH has it; is it another kind of card?")
-        values[data[0]], data = data[2 : 2 + size], data[2 + size :]
-    return values
+        yield data[0], data[2 : 2 + size]
+        data = data[2 + size :]
