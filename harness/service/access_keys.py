@@ -10,7 +10,7 @@ from harness.service.authorization import authorize
 from harness.service.directory import access_keys_of, target, user_of
 from harness.service.environment import Environment
 from harness.service.errors import ExpiredToken, InvalidClientTokenId, LimitExceeded, NoSuchEntity
-from harness.service.grants import Role, RoleCredentials
+from harness.service.grants import Role, RoleCredentials, RoleSession
 from harness.service.model import AccessKey, Caller, KeyUse, SessionCredentials, User, user_key
 from harness.service.permissions import role_caller, user_caller
 from harness.service.store import Transaction
@@ -79,8 +79,12 @@ class AccessKeys:
                 raise InvalidClientTokenId
             return role_caller(
                 transaction,
-                role,
-                session.session_name,
+                RoleSession(
+                    role=role,
+                    session_name=session.session_name,
+                    tags=session.tags,
+                    transitive=session.transitive,
+                ),
                 expires_at=session.expires_at,
                 session_policies=session.policies,
             )

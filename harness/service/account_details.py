@@ -38,5 +38,9 @@ class Details:
                 *transaction.list(Role, account_id=account_id),
             ]
             found = policies_in_use(transaction, account_id)
-            policies = [one for one in found if one.attachments or one.policy.account_id == account_id]
+            policies = [
+                one
+                for one in found
+                if one.attachments or one.boundaries or one.policy.account_id == account_id
+            ]
             return AccountDetails(holders=holders, policies=policies)

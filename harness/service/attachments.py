@@ -8,7 +8,7 @@ from harness.service.environment import Environment
 from harness.service.errors import LimitExceeded, NoSuchEntity
 from harness.service.inline_policies import Kind
 from harness.service.model import Caller
-from harness.service.permissions import AWS_POLICIES, aws_managed_policies, document_of
+from harness.service.permissions import AWS_POLICIES, attachable, aws_managed_policies
 
 
 class Attachments:
@@ -24,8 +24,7 @@ class Attachments:
         with self._environment.store.transaction() as transaction:
             action = f"iam:Attach{self._kind.word}Policy"
             holder = self._kind.find(self._environment, transaction, caller, name, action)
-            own = policy_arn.startswith((AWS_POLICIES, f"arn:aws:iam::{caller.account_id}:"))
-            if not own or document_of(transaction, policy_arn) is None:
+            if not attachable(transaction, caller.account_id, policy_arn):
                 raise NoSuchEntity(self._unknown(policy_arn))
             if policy_arn in holder.attached:
                 return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 
 from harness.service import policy
 from harness.service.environment import Environment
@@ -13,18 +14,27 @@ from harness.service.events import SENDER
 from harness.service.grants import Role, RoleSession
 from harness.service.model import Caller, User
 from harness.service.policy import Policy, PolicyRequest, Verdict
-from harness.service.profile import ServiceProfile
 
 _SEVERITY = (Verdict.ALLOWED, Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
+_TEXTS = {
+    Verdict.IMPLICIT_DENY: ("no_policy_allows", "no_boundary_allows", "no_session_policy_allows"),
+    Verdict.EXPLICIT_DENY: ("policy_denies", "boundary_denies", "session_policy_denies"),
+}
 _parsed = lru_cache(maxsize=256)(Policy.parse)
 
 
-def authorize(environment: Environment, caller: Caller, action: str, resource: str, **context: str) -> None:
+def authorize(
+    environment: Environment,
+    caller: Caller,
+    action: str,
+    resource: str,
+    context: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Let the caller do an IAM ``action`` on ``resource``, an ARN, or raise what AWS answers.
 
-    The root user may do everything in its account. ``context`` are condition keys of the action's own, with
-    ``_`` for ``:``, such as ``iam_RegisterSecurityKey``. Raises ExpiredToken, InvalidClientTokenId for a
-    session without MFA (STS API, GetSessionToken: it may not call IAM), AccessDenied.
+    The root user may do everything in its account. ``context`` are condition keys of the action's own. Raises
+    ExpiredToken, InvalidClientTokenId for a session without MFA (STS API, GetSessionToken: it may not call
+    IAM), AccessDenied.
     """
     now = environment.clock()
     if caller.expires_at is not None and now >= caller.expires_at:
@@ -33,21 +43,56 @@ def authorize(environment: Environment, caller: Caller, action: str, resource: s
         raise InvalidClientTokenId
     if caller.user.root:
         return
-    own = {key.replace("_", ":", 1): value for key, value in context.items()}
-    verdict = decide(caller, action, resource, {**policy_context(caller, now), **own})
+    verdicts = _verdicts(caller, action, resource, {**policy_context(caller, now), **context})
+    verdict = strictest(*verdicts)
     if verdict is not Verdict.ALLOWED:
-        raise AccessDenied(_denial(environment.profile, caller, action, resource, verdict))
+        because = environment.profile.say(_TEXTS[verdict][verdicts.index(verdict)], action=action)
+        raise AccessDenied(
+            environment.profile.say(
+                "not_authorized", arn=caller.arn, action=action, resource=resource, because=because
+            )
+        )
 
 
-def decide(caller: Caller, action: str, resource: str, context: Mapping[str, str]) -> Verdict:
-    """What the caller's policies say of an action, by itself; a session's own can only take away."""
-    request = PolicyRequest(action=action, resource=resource, context=context)
-    verdicts = [
-        policy.evaluate([_parsed(document) for document in documents], request).verdict
-        for documents in (caller.policies, caller.session_policies)
-        if documents or documents is caller.policies
-    ]
+def strictest(*verdicts: Verdict) -> Verdict:
+    """What kinds of policies say together, each of which must allow: an explicit deny wins."""
     return max(verdicts, key=_SEVERITY.index)
+
+
+def decide(caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]]) -> Verdict:
+    """What the caller's policies say of an action; a boundary and a session's own can only take away."""
+    return strictest(*_verdicts(caller, action, resource, context))
+
+
+def decide_granted(
+    caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]]
+) -> Verdict:
+    """What they say of an action that the resource's own policy grants to the caller by name.
+
+    IAM guide, "Permissions boundaries" and "Policy evaluation logic", within an account: that is not limited
+    by an implicit deny of identity-based policies, nor by a user's boundary; by a role's boundary, and by a
+    session's policies, it is.
+    """
+    own, boundary, session = _verdicts(caller, action, resource, context)
+    limits = [boundary, session] if isinstance(caller.user, RoleSession) else [session]
+    denials = [verdict for verdict in (own, boundary) if verdict is Verdict.EXPLICIT_DENY]
+    return strictest(*limits, *denials)
+
+
+def _verdicts(
+    caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]]
+) -> tuple[Verdict, Verdict, Verdict]:
+    """Of the identity-based policies, of the boundary, and of the session's own; what there is not allows."""
+    request = PolicyRequest(action=action, resource=resource, context=context)
+
+    def verdict(documents: Iterable[str]) -> Verdict:
+        return policy.evaluate(map(_parsed, documents), request).verdict
+
+    return (
+        verdict(caller.policies),
+        Verdict.ALLOWED if caller.boundary is None else verdict([caller.boundary]),
+        verdict(caller.session_policies) if caller.session_policies else Verdict.ALLOWED,
+    )
 
 
 def policy_context(caller: Caller, now: float) -> dict[str, str]:
@@ -61,7 +106,7 @@ def policy_context(caller: Caller, now: float) -> dict[str, str]:
         "aws:PrincipalAccount": caller.account_id,
         "aws:CurrentTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "aws:EpochTime": str(int(now)),
-        **principal_context(caller.user.role if isinstance(caller.user, RoleSession) else caller.user),
+        **principal_context(caller.user),
     }
     if (sender := SENDER.get()) is not None and sender.source_ip_address:
         context["aws:SourceIp"] = sender.source_ip_address
@@ -75,21 +120,20 @@ def policy_context(caller: Caller, now: float) -> dict[str, str]:
     return context
 
 
-def principal_context(principal: User | Role) -> dict[str, str]:
-    """The condition keys that say who asks, whatever it asks for and how."""
-    about = {"aws:PrincipalArn": principal.arn}
+def principal_context(principal: User | Role | RoleSession) -> dict[str, str]:
+    """The condition keys that say who asks, whatever it asks for and how.
+
+    IAM guide, "Pass session tags in AWS STS": a session's tag stands before the role's of the same key.
+    """
     match principal:
         case User():
-            about |= {"aws:username": principal.name, "aws:PrincipalType": "User"}
-        case Role():
-            about |= {"aws:PrincipalType": "AssumedRole"}
-    return about | {f"aws:PrincipalTag/{key}": value for key, value in principal.tags.items()}
-
-
-def _denial(profile: ServiceProfile, caller: Caller, action: str, resource: str, verdict: Verdict) -> str:
-    because = (
-        profile.say("policy_denies")
-        if verdict is Verdict.EXPLICIT_DENY
-        else profile.say("no_policy_allows", action=action)
-    )
-    return profile.say("not_authorized", arn=caller.arn, action=action, resource=resource, because=because)
+            about = {"aws:username": principal.name, "aws:PrincipalType": "User"}
+        case Role() | RoleSession():
+            about = {"aws:PrincipalType": "AssumedRole"}
+    role = principal.role if isinstance(principal, RoleSession) else principal
+    tags = [*role.tags.items(), *(principal.tags.items() if role is not principal else ())]
+    return {
+        "aws:PrincipalArn": role.arn,
+        **about,
+        **{f"aws:PrincipalTag/{key}": value for key, value in tags},
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from harness.service.authorization import authorize
@@ -17,6 +18,7 @@ from harness.service.model import (
     FidoSecurityKey,
     HardwareTotpDevice,
     MfaDevice,
+    PolicyHolder,
     User,
     VirtualMfaDevice,
     user_key,
@@ -29,6 +31,16 @@ E = TypeVar("E", Group, Role)
 
 # The texts that say that there is no such user, group or role.
 NOT_FOUND = {"user": "user_not_found", "group": "group_not_found", "role": "role_not_found"}
+
+_SEES_BOUNDARY = {
+    f"iam:{verb}{kind}{what}"
+    for kind in ("User", "Role")
+    for what, verbs in {
+        "Policy": ("Attach", "Detach", "Put", "Delete"),
+        "PermissionsBoundary": ("Delete",),
+    }.items()
+    for verb in verbs
+}
 
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)  # IAM API: userNameType, virtualMFADeviceName, policyNameType
 _PATH = re.compile(r"/|/[!-~]+/")  # IAM API: pathType
@@ -43,7 +55,7 @@ def target(
     caller: Caller,
     user_name: str | None,
     action: str,
-    **context: str,
+    context: Mapping[str, str] = MappingProxyType({}),
 ) -> User:
     """The user that ``caller`` means, once it is allowed ``action`` on that user.
 
@@ -55,7 +67,7 @@ def target(
     if found is not None and found.root and not _may_mean_root(caller, user_name):
         found = None
     resource = f"arn:aws:iam::{caller.account_id}:user/{name}" if found is None else found.arn
-    authorize(environment, caller, action, resource, **context)
+    authorize(environment, caller, action, resource, {**_boundary(found, action), **context})
     if found is None:
         raise NoSuchEntity(environment.profile.say("user_not_found", name=name))
     return found
@@ -76,22 +88,40 @@ def group_target(
 
 
 def role_target(
-    environment: Environment, transaction: Transaction, caller: Caller, name: str, action: str
+    environment: Environment,
+    transaction: Transaction,
+    caller: Caller,
+    name: str,
+    action: str,
+    context: Mapping[str, str] = MappingProxyType({}),
 ) -> Role:
     """The account's role of that name, as :func:`target` finds users."""
-    return _entity(environment, transaction, caller, Role, name, action)
+    return _entity(environment, transaction, caller, Role, name, action, context)
 
 
 def _entity(
-    environment: Environment, transaction: Transaction, caller: Caller, kind: type[E], name: str, action: str
+    environment: Environment,
+    transaction: Transaction,
+    caller: Caller,
+    kind: type[E],
+    name: str,
+    action: str,
+    context: Mapping[str, str] = MappingProxyType({}),
 ) -> E:
     word = kind.__name__.lower()
     found = transaction.get(kind, user_key(caller.account_id, name))
     resource = f"arn:aws:iam::{caller.account_id}:{word}/{name}" if found is None else found.arn
-    authorize(environment, caller, action, resource)
+    authorize(environment, caller, action, resource, {**_boundary(found, action), **context})
     if found is None:
         raise NoSuchEntity(environment.profile.say(NOT_FOUND[word], name=name))
     return found
+
+
+def _boundary(found: PolicyHolder | None, action: str) -> dict[str, str]:
+    """Service Authorization Reference, ``iam:PermissionsBoundary``: the one of whom an action is done to."""
+    if found is None or isinstance(found, Group) or found.boundary is None or action not in _SEES_BOUNDARY:
+        return {}
+    return {"iam:PermissionsBoundary": found.boundary}
 
 
 def _may_mean_root(caller: Caller, user_name: str | None) -> bool:

@@ -39,7 +39,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A role, to be assumed by whom its ``trust_policy`` names, for ``max_session_s`` at most."""
+    """A role, to be assumed by whom its ``trust_policy`` names, for ``max_session_s`` at most.
+
+    ``boundary`` is the ARN of the managed policy that is its permissions boundary.
+    """
 
     account_id: str
     name: str
@@ -51,6 +54,7 @@ class Role:
     description: str | None = None
     policies: Mapping[str, str] = field(default_factory=dict)
     attached: tuple[str, ...] = ()
+    boundary: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     user_name: ClassVar[None] = None
 
@@ -119,7 +123,10 @@ class CredentialReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleCredentials:
-    """Temporary credentials of an assumed role. ``policies`` are the session's own, which only take away."""
+    """Temporary credentials of an assumed role. ``policies`` are the session's own, which only take away.
+
+    ``transitive`` are the keys of those ``tags`` that go on to a role assumed with these credentials.
+    """
 
     id: str
     secret: str = field(repr=False)
@@ -130,6 +137,8 @@ class RoleCredentials:
     session_name: str
     expires_at: float
     policies: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
     user_name: ClassVar[None] = None
 
     @property
@@ -139,10 +148,15 @@ class RoleCredentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSession:
-    """A role under the name of whoever assumed it: a principal of its own, which no store keeps."""
+    """A role under the name of whoever assumed it: a principal of its own, which no store keeps.
+
+    ``tags`` are the session's, of which those under the ``transitive`` keys go on to the next session.
+    """
 
     role: Role
     session_name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
     root: bool = field(default=False, init=False)
 
     @property

@@ -13,6 +13,7 @@ from harness.service.account_details import Details
 from harness.service.accounts import Accounts
 from harness.service.attachments import Attachments
 from harness.service.audit import Audit
+from harness.service.boundaries import Boundaries
 from harness.service.contacts import Contacts
 from harness.service.credential_report import CredentialReports
 from harness.service.environment import Environment
@@ -156,6 +157,10 @@ class Identity:
         self.detach_user_policy = attached.detach
         self.list_attached_user_policies = attached.list
 
+        boundaries = Boundaries(environment, USER)
+        self.put_user_permissions_boundary = boundaries.put
+        self.delete_user_permissions_boundary = boundaries.delete
+
         inline, attached = InlinePolicies(environment, GROUP), Attachments(environment, GROUP)
         self.put_group_policy = inline.put
         self.get_group_policy = inline.get
@@ -173,6 +178,10 @@ class Identity:
         self.attach_role_policy = attached.attach
         self.detach_role_policy = attached.detach
         self.list_attached_role_policies = attached.list
+
+        boundaries = Boundaries(environment, ROLE)
+        self.put_role_permissions_boundary = boundaries.put
+        self.delete_role_permissions_boundary = boundaries.delete
 
         managed = ManagedPolicies(environment)
         self.create_policy = managed.create_policy

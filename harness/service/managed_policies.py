@@ -24,14 +24,18 @@ from harness.service.policy import Policy
 from harness.service.store import Transaction
 
 Scope = Literal["All", "AWS", "Local"]
+Usage = Literal["PermissionsPolicy", "PermissionsBoundary"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyInUse:
-    """A managed policy and how many of the account's users, groups and roles it is attached to."""
+    """A managed policy, how many of the account's users, groups and roles it is attached to, and how many
+    users and roles it bounds.
+    """
 
     policy: ManagedPolicy
-    attachments: int
+    attachments: int = 0
+    boundaries: int = 0
 
 
 def policies_in_use(transaction: Transaction, account_id: str, scope: Scope = "All") -> list[PolicyInUse]:
@@ -41,10 +45,15 @@ def policies_in_use(transaction: Transaction, account_id: str, scope: Scope = "A
         *(sorted(own, key=lambda policy: policy.name.lower()) if scope != "AWS" else ()),
         *(_aws_policies() if scope != "Local" else ()),
     ]
-    return [
-        PolicyInUse(policy=policy, attachments=len(_holders(transaction, account_id, policy.arn)))
-        for policy in listed
-    ]
+    return [_in_use(transaction, account_id, policy) for policy in listed]
+
+
+def _in_use(transaction: Transaction, account_id: str, policy: ManagedPolicy) -> PolicyInUse:
+    return PolicyInUse(
+        policy=policy,
+        attachments=len(_holders(transaction, account_id, policy.arn)),
+        boundaries=len(_bounded(transaction, account_id, policy.arn)),
+    )
 
 
 class ManagedPolicies:
@@ -95,7 +104,7 @@ class ManagedPolicies:
         """GetPolicy."""
         with self._environment.store.transaction() as transaction:
             policy = self._find(transaction, caller, arn, "iam:GetPolicy")
-            return PolicyInUse(policy=policy, attachments=len(_holders(transaction, caller.account_id, arn)))
+            return _in_use(transaction, caller.account_id, policy)
 
     def list_policies(
         self, caller: Caller, scope: Scope = "All", only_attached: bool = False
@@ -107,20 +116,25 @@ class ManagedPolicies:
             return [policy for policy in found if policy.attachments or not only_attached]
 
     def delete_policy(self, caller: Caller, arn: str) -> None:
-        """DeletePolicy; DeleteConflict while it is attached, or has versions besides the default."""
+        """DeletePolicy; DeleteConflict while it is in use, or has versions besides the default."""
         with self._environment.store.transaction() as transaction:
             policy = self._own(transaction, caller, arn, "iam:DeletePolicy")
-            if _holders(transaction, caller.account_id, arn):
+            in_use = _in_use(transaction, caller.account_id, policy)
+            if in_use.attachments or in_use.boundaries:
                 raise DeleteConflict(self._profile.say("policy_attached"))
             if len(policy.versions) > 1:
                 raise DeleteConflict(self._profile.say("policy_has_versions"))
             transaction.delete(policy)
 
-    def list_entities_for_policy(self, caller: Caller, arn: str) -> list[PolicyHolder]:
-        """ListEntitiesForPolicy: groups, users and roles."""
+    def list_entities_for_policy(
+        self, caller: Caller, arn: str, usage: Usage | None = None
+    ) -> list[PolicyHolder]:
+        """ListEntitiesForPolicy: groups, users and roles that it is attached to, bounds, or either."""
         with self._environment.store.transaction() as transaction:
             self._find(transaction, caller, arn, "iam:ListEntitiesForPolicy")
-            return _holders(transaction, caller.account_id, arn)
+            held = _holders(transaction, caller.account_id, arn) if usage != "PermissionsBoundary" else []
+            bound = _bounded(transaction, caller.account_id, arn) if usage != "PermissionsPolicy" else []
+            return [*held, *(one for one in bound if one not in held)]
 
     # Versions.
 
@@ -218,6 +232,16 @@ def _holders(transaction: Transaction, account_id: str, arn: str) -> list[Policy
         for kind in kinds
         for holder in transaction.list(kind, account_id=account_id)
         if arn in holder.attached
+    ]
+
+
+def _bounded(transaction: Transaction, account_id: str, arn: str) -> list[User | Role]:
+    kinds: tuple[type[User | Role], ...] = (User, Role)
+    return [
+        holder
+        for kind in kinds
+        for holder in transaction.list(kind, account_id=account_id)
+        if arn == holder.boundary
     ]
 
 

@@ -79,7 +79,8 @@ def user_key(account_id: str, user_name: str) -> str:
 class User:
     """An IAM user, or an account's root user: then ``root`` is true, and ``user_id`` is the account's ID.
 
-    ``policies`` maps an inline policy's name to its document, as the text it was put as.
+    ``policies`` maps an inline policy's name to its document, as the text it was put as; ``boundary`` is the
+    ARN of the managed policy that is its permissions boundary.
     ``first_signed_in_at`` is when a console sign-in first got past the password.
     """
 
@@ -95,6 +96,7 @@ class User:
     old_password_hashes: tuple[str, ...] = field(default=(), repr=False)
     policies: Mapping[str, str] = field(default_factory=dict)
     attached: tuple[str, ...] = ()
+    boundary: str | None = None
     groups: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     root: bool = False
@@ -374,12 +376,14 @@ class Caller:
     """Who asks, by what right and until when. Good for one request: it holds the present policies.
 
     ``user`` is the user or the role's session that asks. ``policies`` are all the documents that speak for
-    it: its own, attached ones, its groups'. Where there are ``session_policies``, these must allow as well.
+    it: its own, attached ones, its groups'. Where there is a ``boundary``, and where there are
+    ``session_policies``, these must allow as well.
     """
 
     user: User | RoleSession
     via: Via
     policies: tuple[str, ...] = ()
+    boundary: str | None = None
     session_policies: tuple[str, ...] = ()
     mfa_authenticated_at: float | None = None
     expires_at: float | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from harness.service.grants import Group, ManagedPolicy, Role, RoleSession
+from harness.service.grants import Group, ManagedPolicy, RoleSession
 from harness.service.model import Caller, PolicyHolder, User, Via, user_key
 from harness.service.store import Transaction
 
@@ -35,6 +35,19 @@ def grants_of(transaction: Transaction, holder: PolicyHolder) -> Iterator[Grant]
     for name in holder.groups if isinstance(holder, User) else ():
         if (group := transaction.get(Group, user_key(holder.account_id, name))) is not None:
             yield from grants_of(transaction, group)
+
+
+def boundary_of(transaction: Transaction, holder: PolicyHolder) -> str | None:
+    """The document of a user's or role's permissions boundary; a group has none."""
+    if isinstance(holder, Group) or holder.boundary is None:
+        return None
+    return document_of(transaction, holder.boundary)
+
+
+def attachable(transaction: Transaction, account_id: str, policy_arn: str) -> bool:
+    """Whether there is such a managed policy, of the account's own or of AWS's."""
+    own = policy_arn.startswith((AWS_POLICIES, f"arn:aws:iam::{account_id}:"))
+    return own and document_of(transaction, policy_arn) is not None
 
 
 def document_of(transaction: Transaction, policy_arn: str) -> str | None:
@@ -65,6 +78,7 @@ def user_caller(
         user=user,
         via=via,
         policies=tuple(grant.document for grant in grants_of(transaction, user)),
+        boundary=boundary_of(transaction, user),
         mfa_authenticated_at=mfa_authenticated_at,
         expires_at=expires_at,
     )
@@ -72,17 +86,17 @@ def user_caller(
 
 def role_caller(
     transaction: Transaction,
-    role: Role,
-    session_name: str,
+    session: RoleSession,
     *,
     expires_at: float,
     session_policies: tuple[str, ...] = (),
 ) -> Caller:
     """The role's session as caller. It has no MFA, whatever whoever assumed it had."""
     return Caller(
-        user=RoleSession(role=role, session_name=session_name),
+        user=session,
         via="role",
-        policies=tuple(grant.document for grant in grants_of(transaction, role)),
+        policies=tuple(grant.document for grant in grants_of(transaction, session.role)),
+        boundary=boundary_of(transaction, session.role),
         session_policies=session_policies,
         expires_at=expires_at,
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.service.authorization import decide, policy_context
+from harness.service.authorization import decide, decide_granted, policy_context
 from harness.service.directory import check_value
 from harness.service.environment import Environment
 from harness.service.errors import (
@@ -23,17 +23,21 @@ from harness.service.mfa_codes import Refusal, both_or_neither, judge
 from harness.service.model import Caller, User, user_key
 from harness.service.permissions import document_of
 from harness.service.policy import Policy, Verdict
+from harness.service.session_tags import SessionTags
 from harness.service.store import Transaction
 from harness.service.trust_policy import Trust, TrustPolicy
 
 _ROLE_ARN = re.compile(r"arn:aws:iam::(?P<account>[0-9]+):role/(?:.*/)?(?P<name>[^/]+)")
 _SESSION_NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)  # STS API: roleSessionNameType
-_ACTION = "sts:AssumeRole"
+_ACTION, _TAG = "sts:AssumeRole", "sts:TagSession"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleRequest:
-    """What AssumeRole is asked. ``policy`` and ``policy_arns`` narrow what the session may do."""
+    """What AssumeRole is asked. ``policy`` and ``policy_arns`` narrow what the session may do.
+
+    ``tags`` are keys and values; those under ``transitive`` keys go on to the sessions after the next.
+    """
 
     role_arn: str
     session_name: str
@@ -43,6 +47,8 @@ class RoleRequest:
     token_code: str | None = field(default=None, repr=False)
     policy: str | None = None
     policy_arns: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +82,12 @@ class RoleSessions:
         name = request.session_name
         check_value(self._profile, "roleSessionName", name, _SESSION_NAME, shortest, longest)
         both_or_neither(self._environment, request.serial_number, request.token_code)
+        tags = SessionTags.of(self._profile, caller, request.tags, request.transitive)
         refusal: Refusal | None = None
         with self._environment.store.transaction() as transaction:  # a used code stays used, refused or not
             if request.serial_number is not None and request.token_code is not None:
                 refusal = self._judge(transaction, caller, request.serial_number, request.token_code)
-            outcome = None if refusal else self._assume(transaction, caller, request)
+            outcome = None if refusal else self._assume(transaction, caller, request, tags)
         if isinstance(outcome, AssumedRole):
             self._environment.happened("AssumeRole", caller.account_id, caller.user.name, who=caller)
             return outcome
@@ -98,19 +105,18 @@ class RoleSessions:
         return judge(self._environment, transaction, user, serial_number, token_code)
 
     def _assume(
-        self, transaction: Transaction, caller: Caller, request: RoleRequest
+        self, transaction: Transaction, caller: Caller, request: RoleRequest, tags: SessionTags
     ) -> AssumedRole | AwsError:
-        context = policy_context(caller, self._environment.clock())
-        if request.token_code is not None:
-            context |= {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"}
-        context["sts:RoleSessionName"] = request.session_name
-        if request.external_id is not None:
-            context["sts:ExternalId"] = request.external_id
         role = self._role(transaction, request.role_arn)
-        if role is None or not self._may_assume(caller, role, context):
-            return AccessDenied(
-                self._profile.say("assume_role_denied", arn=caller.arn, role_arn=request.role_arn)
-            )
+        context = {**self._context(caller, request), **tags.context}
+        for action in (_ACTION, _TAG) if tags.tags else (_ACTION,):
+            if role is None or not self._may(action, caller, role, context):
+                return AccessDenied(
+                    self._profile.say(
+                        "assume_role_denied", arn=caller.arn, action=action, role_arn=request.role_arn
+                    )
+                )
+        assert role is not None
         try:
             policies = self._session_policies(transaction, role, request)
             duration_s = self._duration(caller, role, request.duration_s)
@@ -126,28 +132,41 @@ class RoleSessions:
             session_name=request.session_name,
             expires_at=self._environment.clock() + duration_s,
             policies=policies,
+            tags=tags.tags,
+            transitive=tags.transitive,
         )
         transaction.put(credentials)
-        size = sum(map(document_size, policies))
+        size = sum(map(document_size, policies)) + sum(len(key + value) for key, value in tags.tags.items())
         return AssumedRole(
             credentials=credentials,
             session=RoleSession(role=role, session_name=request.session_name),
-            packed_policy_size=size / self._profile.session_policy_size if policies else None,
+            packed_policy_size=size / self._profile.session_policy_size if size else None,
         )
+
+    def _context(self, caller: Caller, request: RoleRequest) -> dict[str, str]:
+        context = policy_context(caller, self._environment.clock())
+        context["sts:RoleSessionName"] = request.session_name
+        if request.token_code is not None:
+            context |= {"aws:MultiFactorAuthPresent": "true", "aws:MultiFactorAuthAge": "0"}
+        if request.external_id is not None:
+            context["sts:ExternalId"] = request.external_id
+        return context
 
     def _role(self, transaction: Transaction, role_arn: str) -> Role | None:
         parts = _ROLE_ARN.fullmatch(role_arn)
         role = parts and transaction.get(Role, user_key(parts["account"], parts["name"]))
         return role if role and role.arn == role_arn else None
 
-    def _may_assume(self, caller: Caller, role: Role, context: Mapping[str, str]) -> bool:
+    def _may(
+        self, action: str, caller: Caller, role: Role, context: Mapping[str, str | Sequence[str]]
+    ) -> bool:
         """IAM guide, "Policy evaluation logic", within an account and "Cross-account"."""
-        trust = TrustPolicy.parse(role.trust_policy).trust(caller, _ACTION, context)
-        own = decide(caller, _ACTION, role.arn, context)
-        if trust in (Trust.DENIED, Trust.UNKNOWN) or own is Verdict.EXPLICIT_DENY:
+        trust = TrustPolicy.parse(role.trust_policy).trust(caller, action, context)
+        if trust in (Trust.DENIED, Trust.UNKNOWN):
             return False
-        named = trust is Trust.NAMED and caller.account_id == role.account_id and not caller.session_policies
-        return named or own is Verdict.ALLOWED
+        named = trust is Trust.NAMED and caller.account_id == role.account_id
+        judge_own = decide_granted if named else decide
+        return judge_own(caller, action, role.arn, context) is Verdict.ALLOWED
 
     def _session_policies(
         self, transaction: Transaction, role: Role, request: RoleRequest

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from harness.service.authorization import authorize
+from harness.service.boundaries import boundary_context, check_boundary
 from harness.service.directory import Tags, check_name, check_path, role_target, with_tags, without_tags
 from harness.service.environment import Environment
 from harness.service.errors import (
@@ -39,6 +40,7 @@ class Roles:
         description: str | None = None,
         max_session_s: int | None = None,
         tags: Tags = (),
+        boundary: str | None = None,
     ) -> Role:
         """CreateRole. MalformedPolicyDocument also for a user or role that does not exist."""
         check_name(self._profile, "roleName", name, self._profile.role_name_length)
@@ -52,10 +54,12 @@ class Roles:
             trust_policy=trust_policy,
             max_session_s=self._profile.role_session_s if max_session_s is None else max_session_s,
             description=description,
+            boundary=boundary,
             tags=with_tags(self._profile, {}, tags, "Role"),
         )
-        authorize(self._environment, caller, "iam:CreateRole", role.arn)
+        authorize(self._environment, caller, "iam:CreateRole", role.arn, boundary_context(boundary))
         with self._environment.store.transaction() as transaction:
+            check_boundary(self._environment, transaction, caller.account_id, boundary)
             self._check_trust(transaction, trust_policy)
             if transaction.get(Role, role.key) is not None:
                 raise EntityAlreadyExists(self._profile.say("role_exists", name=name))

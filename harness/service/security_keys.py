@@ -15,9 +15,9 @@ from harness.service.store import Transaction
 from harness.service.webauthn_rules import Registered
 
 _CONDITION_KEYS = {
-    "FIDO": "iam_FIDO-certification",
-    "FIPS-140-2": "iam_FIDO-FIPS-140-2-certification",
-    "FIPS-140-3": "iam_FIDO-FIPS-140-3-certification",
+    "FIDO": "iam:FIDO-certification",
+    "FIPS-140-2": "iam:FIDO-FIPS-140-2-certification",
+    "FIPS-140-3": "iam:FIDO-FIPS-140-3-certification",
 }
 
 
@@ -135,8 +135,7 @@ class SecurityKeys:
             caller,
             user_name,
             "iam:EnableMFADevice",
-            iam_RegisterSecurityKey=state,
-            **levels,
+            {"iam:RegisterSecurityKey": state, **levels},
         )
 
     def _happened(self, caller: Caller, user: User, refusal: InvalidInput | None = None, **more: str) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.service import policy
-from harness.service.authorization import authorize, principal_context
+from harness.service.authorization import authorize, principal_context, strictest
 from harness.service.directory import NOT_FOUND
 from harness.service.environment import Environment
 from harness.service.errors import InvalidInput, NoSuchEntity
 from harness.service.grants import Group, Role
 from harness.service.model import Caller, PolicyHolder, User, user_key
-from harness.service.permissions import Grant, grants_of
+from harness.service.permissions import Grant, boundary_of, grants_of
 from harness.service.policy import Policy, PolicyRequest, Verdict
 from harness.service.policy_conditions import Context, Variable
 from harness.service.store import Transaction
@@ -26,7 +26,8 @@ _KINDS: Mapping[str, type[PolicyHolder]] = {"user": User, "group": Group, "role"
 class Simulated:
     """What the policies say of one action on one resource; ``matched`` are those that say so by themselves.
 
-    ``missing`` are condition keys that the policies look at and the simulation was not given.
+    ``missing`` are condition keys that the policies look at and the simulation was not given. ``bounded``
+    says whether the permissions boundary allows it, ``None`` where there is none.
     """
 
     action: str
@@ -34,15 +35,20 @@ class Simulated:
     verdict: Verdict
     matched: tuple[Grant, ...]
     missing: tuple[str, ...]
+    bounded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to simulate: each of the actions on each of the resources, in ``context``."""
+    """What to simulate: each of the actions on each of the resources, in ``context``.
+
+    ``boundary`` is the document of a permissions boundary, in place of the principal's own if it has one.
+    """
 
     actions: Sequence[str]
     resources: Sequence[str] = ("*",)
     context: Mapping[str, Sequence[str]]
+    boundary: str | None = None
 
 
 class Simulation:
@@ -63,11 +69,11 @@ class Simulation:
         self, caller: Caller, source_arn: str, documents: Sequence[str], question: Question
     ) -> list[Simulated]:
         """SimulatePrincipalPolicy: all that speaks for a user, group or role, and ``documents`` besides."""
-        grants, known = self._source(caller, source_arn, "iam:SimulatePrincipalPolicy")
-        question = Question(
-            actions=question.actions,
-            resources=question.resources,
+        grants, known, boundary = self._source(caller, source_arn, "iam:SimulatePrincipalPolicy")
+        question = replace(
+            question,
             context={**{key: [value] for key, value in known.items()}, **question.context},
+            boundary=question.boundary or boundary,
         )
         return list(_simulate([*grants, *_given(documents)], question))
 
@@ -80,16 +86,18 @@ class Simulation:
         self, caller: Caller, source_arn: str, documents: Sequence[str]
     ) -> list[str]:
         """GetContextKeysForPrincipalPolicy: those in all that speaks for a user, group or role."""
-        grants, _ = self._source(caller, source_arn, "iam:GetContextKeysForPrincipalPolicy")
+        grants, _, _ = self._source(caller, source_arn, "iam:GetContextKeysForPrincipalPolicy")
         return _keys([*grants, *_given(documents)])
 
-    def _source(self, caller: Caller, arn: str, action: str) -> tuple[list[Grant], Mapping[str, str]]:
-        """A holder's grants, and the condition keys that are known of it."""
+    def _source(
+        self, caller: Caller, arn: str, action: str
+    ) -> tuple[list[Grant], Mapping[str, str], str | None]:
+        """A holder's grants, the condition keys that are known of it, and its boundary's document."""
         authorize(self._environment, caller, action, arn)
         with self._environment.store.transaction() as transaction:
             holder = self._holder(transaction, caller, arn)
             known = {} if isinstance(holder, Group) else principal_context(holder)
-            return list(grants_of(transaction, holder)), known
+            return list(grants_of(transaction, holder)), known, boundary_of(transaction, holder)
 
     def _holder(self, transaction: Transaction, caller: Caller, arn: str) -> PolicyHolder:
         entity = _ENTITY.fullmatch(arn)
@@ -110,12 +118,16 @@ def _given(documents: Iterable[str]) -> list[Grant]:
 
 def _simulate(grants: Sequence[Grant], question: Question) -> Iterator[Simulated]:
     policies = [(grant, Policy.parse(grant.document)) for grant in grants]
+    limits = [] if question.boundary is None else [Policy.parse(question.boundary)]
     known = Context(question.context)
-    missing = tuple(key for key in _keys(grants) if not known.values(key))
+    read = [*grants, *_given([question.boundary] if question.boundary else [])]
+    missing = tuple(key for key in _keys(read) if not known.values(key))
     for action in question.actions:
         for resource in question.resources:
             request = PolicyRequest(action=action, resource=resource, context=question.context)
-            verdict = policy.evaluate([parsed for _, parsed in policies], request).verdict
+            own = policy.evaluate([parsed for _, parsed in policies], request).verdict
+            limit = policy.evaluate(limits, request).verdict if limits else Verdict.ALLOWED
+            verdict = strictest(own, limit)
             matched = tuple(
                 grant
                 for grant, parsed in policies
@@ -123,7 +135,12 @@ def _simulate(grants: Sequence[Grant], question: Question) -> Iterator[Simulated
                 and policy.evaluate([parsed], request).verdict is verdict
             )
             yield Simulated(
-                action=action, resource=resource, verdict=verdict, matched=matched, missing=missing
+                action=action,
+                resource=resource,
+                verdict=verdict,
+                matched=matched,
+                missing=missing,
+                bounded=limit is Verdict.ALLOWED if limits else None,
             )
 
 

@@ -7,7 +7,7 @@ they leave open is marked ``assumed`` where it is decided.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -74,7 +74,7 @@ class TrustPolicy:
             )
         )
 
-    def trust(self, caller: Caller, action: str, context: Mapping[str, str]) -> Trust:
+    def trust(self, caller: Caller, action: str, context: Mapping[str, str | Sequence[str]]) -> Trust:
         """Whether the caller may do ``action``, such as ``sts:AssumeRole``, in ``context``."""
         request, known = PolicyRequest(action=action, resource="*", context=context), Context(context)
         applying = [

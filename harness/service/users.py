@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from harness.service.authorization import authorize
+from harness.service.boundaries import boundary_context, check_boundary
 from harness.service.directory import (
     Tags,
     access_keys_of,
@@ -55,7 +56,9 @@ class Users:
         self._environment = environment
         self._profile = environment.profile
 
-    def create_user(self, caller: Caller, name: str, path: str = "/", tags: Tags = ()) -> User:
+    def create_user(
+        self, caller: Caller, name: str, path: str = "/", tags: Tags = (), boundary: str | None = None
+    ) -> User:
         """CreateUser. Two names may not differ by case alone."""
         check_name(self._profile, "userName", name, self._profile.user_name_length)
         check_path(self._profile, path)
@@ -65,10 +68,12 @@ class Users:
             user_id=self._environment.new.user_id(),
             path=path,
             created_at=self._environment.clock(),
+            boundary=boundary,
             tags=with_tags(self._profile, {}, tags, "User"),
         )
-        authorize(self._environment, caller, "iam:CreateUser", user.arn)
+        authorize(self._environment, caller, "iam:CreateUser", user.arn, boundary_context(boundary))
         with self._environment.store.transaction() as transaction:
+            check_boundary(self._environment, transaction, caller.account_id, boundary)
             if transaction.get(User, user.key) is not None:
                 raise EntityAlreadyExists(self._profile.say("user_exists", user_name=name))
             limit = self._profile.users_per_account

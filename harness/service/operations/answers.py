@@ -35,6 +35,15 @@ def tagged(answer: Answer, tags: Mapping[str, str]) -> Answer:
     return {**answer, "Tags": tags_answer(tags) if tags else None}
 
 
+def bounded(answer: Answer, boundary: str | None) -> Answer:
+    """``answer`` with a permissions boundary, if there is one; lists of users and roles do without."""
+    if boundary is None:
+        return answer
+    # IAM API, AttachedPermissionsBoundary: "can only have a value of Policy", whatever the model's enum says.
+    shown = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary}
+    return {**answer, "PermissionsBoundary": shown}
+
+
 def user_name_answer(user_name: str | None) -> str | None:
     """The root user has no name; assumed: so wherever AWS names whose something is."""
     return None if user_name == ROOT else user_name
@@ -97,7 +106,7 @@ def policy_answer(found: PolicyInUse) -> Answer:
         "Path": policy.path,
         "DefaultVersionId": f"v{policy.default}",
         "AttachmentCount": found.attachments,
-        "PermissionsBoundaryUsageCount": 0,
+        "PermissionsBoundaryUsageCount": found.boundaries,
         "IsAttachable": True,
         "CreateDate": policy.created_at,
         "UpdateDate": policy.updated_at,

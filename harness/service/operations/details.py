@@ -13,6 +13,7 @@ from harness.service.operations.answers import (
     Answer,
     Operation,
     attached_answer,
+    bounded,
     document_answer,
     group_answer,
     page,
@@ -62,12 +63,12 @@ def _holder(holder: PolicyHolder) -> Answer:
     match holder:
         case User():
             more = {"UserPolicyList": inline, "GroupList": list(holder.groups)}
-            answer = tagged(user_answer(holder), holder.tags)
+            answer = bounded(tagged(user_answer(holder), holder.tags), holder.boundary)
         case Group():
             more, answer = {"GroupPolicyList": inline}, group_answer(holder)
         case _:
             more = {"RolePolicyList": inline, "InstanceProfileList": []}
-            answer = tagged(role_answer(holder), holder.tags)
+            answer = bounded(tagged(role_answer(holder), holder.tags), holder.boundary)
     return {**answer, **more, "AttachedManagedPolicies": attached}
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from harness.service.grants import Group, Role
 from harness.service.identity import Identity
-from harness.service.managed_policies import PolicyInUse
+from harness.service.managed_policies import PolicyInUse, Usage
 from harness.service.model import Caller, User
 from harness.service.operations.answers import (
     PAGE,
@@ -34,7 +34,7 @@ def _create_policy(
     tags: Sequence[Mapping[str, str]] = (),
 ) -> Answer:
     policy = identity.create_policy(caller, policy_name, policy_document, path, description, tag_pairs(tags))
-    return {"Policy": tagged(policy_answer(PolicyInUse(policy=policy, attachments=0)), policy.tags)}
+    return {"Policy": tagged(policy_answer(PolicyInUse(policy=policy)), policy.tags)}
 
 
 def _get_policy(identity: Identity, caller: Caller, *, policy_arn: str) -> Answer:
@@ -51,12 +51,15 @@ def _list_policies(
     scope: Literal["All", "AWS", "Local"] = "All",
     only_attached: bool = False,
     path_prefix: str = "/",
-    policy_usage_filter: Literal["PermissionsPolicy", "PermissionsBoundary"] = "PermissionsPolicy",
+    policy_usage_filter: Usage | None = None,
 ) -> Items:
     found = identity.list_policies(caller, scope, only_attached)
-    if policy_usage_filter == "PermissionsBoundary":  # nothing is anyone's boundary here
-        found = []
-    listed = [one for one in found if one.policy.path.startswith(path_prefix)]
+    listed = [
+        one
+        for one in found
+        if one.policy.path.startswith(path_prefix)
+        and (one.boundaries or policy_usage_filter != "PermissionsBoundary")
+    ]
     return [(one.policy.arn, policy_answer(one)) for one in listed]
 
 
@@ -67,12 +70,13 @@ def _list_entities_for_policy(
     policy_arn: str,
     entity_filter: Literal["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"] | None = None,
     path_prefix: str = "/",
+    policy_usage_filter: Usage | None = None,
     marker: str | None = None,
     max_items: int = PAGE,
 ) -> Answer:
     holders = [
         holder
-        for holder in identity.list_entities_for_policy(caller, policy_arn)
+        for holder in identity.list_entities_for_policy(caller, policy_arn, policy_usage_filter)
         if entity_filter in (None, type(holder).__name__) and holder.path.startswith(path_prefix)
     ]
     found = page("Holders", [(holder.arn, holder) for holder in holders], marker, max_items)

@@ -1,4 +1,4 @@
-"""Policies of users, groups and roles: inline ones, and managed ones attached."""
+"""Policies of users, groups and roles: inline ones, managed ones attached, boundaries."""
 
 from __future__ import annotations
 
@@ -45,4 +45,16 @@ def _policies_of(kind: str) -> dict[str, Operation]:
     }
 
 
-IAM: Mapping[str, Operation] = {**_policies_of("User"), **_policies_of("Group"), **_policies_of("Role")}
+IAM: Mapping[str, Operation] = {
+    **_policies_of("User"),
+    **_policies_of("Group"),
+    **_policies_of("Role"),
+    **passed_on(
+        {
+            "PutUserPermissionsBoundary": ["user_name", "permissions_boundary"],
+            "PutRolePermissionsBoundary": ["role_name", "permissions_boundary"],
+            "DeleteUserPermissionsBoundary": ["user_name"],
+            "DeleteRolePermissionsBoundary": ["role_name"],
+        }
+    ),
+}

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from harness.service.identity import Identity
 from harness.service.model import Caller
-from harness.service.operations.answers import Answer, Items, Operation, role_answer, tag_pairs, tagged
+from harness.service.operations.answers import (
+    Answer,
+    Items,
+    Operation,
+    bounded,
+    role_answer,
+    tag_pairs,
+    tagged,
+)
 from harness.service.operations.shapes import listing_names, paged, passed_on, tagging
 
 
@@ -20,6 +28,7 @@ def _create_role(
     description: str | None = None,
     max_session_duration: int | None = None,
     tags: Sequence[Mapping[str, str]] = (),
+    permissions_boundary: str | None = None,
 ) -> Answer:
     role = identity.create_role(
         caller,
@@ -29,13 +38,15 @@ def _create_role(
         description,
         max_session_duration,
         tag_pairs(tags),
+        permissions_boundary,
     )
-    return {"Role": tagged(role_answer(role), role.tags)}
+    return {"Role": bounded(tagged(role_answer(role), role.tags), role.boundary)}
 
 
 def _get_role(identity: Identity, caller: Caller, *, role_name: str) -> Answer:
     role = identity.get_role(caller, role_name)
-    return {"Role": {**tagged(role_answer(role), role.tags), "RoleLastUsed": {}}}
+    answer = bounded(tagged(role_answer(role), role.tags), role.boundary)
+    return {"Role": {**answer, "RoleLastUsed": {}}}
 
 
 def _update_role(

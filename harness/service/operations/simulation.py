@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.service.errors import InvalidInput
 from harness.service.identity import Identity
 from harness.service.model import Caller
 from harness.service.operations.answers import (
@@ -30,12 +31,14 @@ def _simulate_custom_policy(
     *,
     policy_input_list: Sequence[str],
     action_names: Sequence[str],
+    permissions_boundary_policy_input_list: Sequence[str] = (),
     resource_arns: Sequence[str] = ("*",),
     context_entries: Sequence[Mapping[str, Any]] = (),
     marker: str | None = None,
     max_items: int = PAGE,
 ) -> Answer:
-    question = _question(action_names, resource_arns, context_entries)
+    boundary = _boundary(identity, permissions_boundary_policy_input_list)
+    question = _question(action_names, resource_arns, context_entries, boundary)
     found = identity.simulate_custom_policy(caller, policy_input_list, question)
     return _results(found, marker, max_items)
 
@@ -47,12 +50,14 @@ def _simulate_principal_policy(
     policy_source_arn: str,
     action_names: Sequence[str],
     policy_input_list: Sequence[str] = (),
+    permissions_boundary_policy_input_list: Sequence[str] = (),
     resource_arns: Sequence[str] = ("*",),
     context_entries: Sequence[Mapping[str, Any]] = (),
     marker: str | None = None,
     max_items: int = PAGE,
 ) -> Answer:
-    question = _question(action_names, resource_arns, context_entries)
+    boundary = _boundary(identity, permissions_boundary_policy_input_list)
+    question = _question(action_names, resource_arns, context_entries, boundary)
     found = identity.simulate_principal_policy(caller, policy_source_arn, policy_input_list, question)
     return _results(found, marker, max_items)
 
@@ -72,14 +77,23 @@ def _get_context_keys_for_principal_policy(
 
 
 def _question(
-    actions: Sequence[str], resources: Sequence[str], context_entries: Sequence[Mapping[str, Any]]
+    actions: Sequence[str],
+    resources: Sequence[str],
+    context_entries: Sequence[Mapping[str, Any]],
+    boundary: str | None,
 ) -> Question:
     context = {
         entry["ContextKeyName"]: entry.get("ContextKeyValues", [])
         for entry in context_entries
         if "ContextKeyName" in entry
     }
-    return Question(actions=actions, resources=resources or ("*",), context=context)
+    return Question(actions=actions, resources=resources or ("*",), context=context, boundary=boundary)
+
+
+def _boundary(identity: Identity, documents: Sequence[str]) -> str | None:
+    if len(documents) > 1:
+        raise InvalidInput(identity.profile.say("one_boundary_policy"))
+    return documents[0] if documents else None
 
 
 def _results(found: Sequence[Simulated], marker: str | None, max_items: int) -> Answer:
@@ -92,11 +106,16 @@ def _results(found: Sequence[Simulated], marker: str | None, max_items: int) -> 
                 "EvalDecision": _DECISIONS[one.verdict],
                 "MatchedStatements": [_statement(grant) for grant in one.matched],
                 "MissingContextValues": list(one.missing),
+                "PermissionsBoundaryDecisionDetail": _bounded(one),
             },
         )
         for number, one in enumerate(found)
     ]
     return page("EvaluationResults", results, marker, max_items)
+
+
+def _bounded(one: Simulated) -> Answer | None:
+    return None if one.bounded is None else {"AllowedByPermissionsBoundary": one.bounded}
 
 
 def _statement(grant: Grant) -> Answer:

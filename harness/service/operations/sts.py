@@ -39,6 +39,8 @@ def _assume_role(
     external_id: str | None = None,
     serial_number: str | None = None,
     token_code: str | None = None,
+    tags: Sequence[Mapping[str, str]] = (),
+    transitive_tag_keys: Sequence[str] = (),
 ) -> Answer:
     request = RoleRequest(
         role_arn=role_arn,
@@ -49,6 +51,8 @@ def _assume_role(
         token_code=token_code,
         policy=policy,
         policy_arns=tuple(found["arn"] for found in policy_arns if "arn" in found),
+        tags=tuple((tag["Key"], tag["Value"]) for tag in tags),
+        transitive=tuple(transitive_tag_keys),
     )
     assumed = identity.assume_role(caller, request)
     packed = assumed.packed_policy_size

@@ -13,6 +13,7 @@ from harness.service.operations.answers import (
     Items,
     Operation,
     access_key_answer,
+    bounded,
     tag_pairs,
     tagged,
     user_answer,
@@ -28,14 +29,15 @@ def _create_user(
     user_name: str,
     path: str = "/",
     tags: Sequence[Mapping[str, str]] = (),
+    permissions_boundary: str | None = None,
 ) -> Answer:
-    user = identity.create_user(caller, user_name, path, tag_pairs(tags))
-    return {"User": tagged(user_answer(user), user.tags)}
+    user = identity.create_user(caller, user_name, path, tag_pairs(tags), permissions_boundary)
+    return {"User": bounded(tagged(user_answer(user), user.tags), user.boundary)}
 
 
 def _get_user(identity: Identity, caller: Caller, *, user_name: str | None = None) -> Answer:
     user = identity.get_user(caller, user_name)
-    return {"User": tagged(user_answer(user), user.tags)}
+    return {"User": bounded(tagged(user_answer(user), user.tags), user.boundary)}
 
 
 @paged("Users")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 ALICE = "arn:aws:iam::123456789012:user/alice"
@@ -25,13 +25,14 @@ CONTEXT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Case:
-    """Policies and a request; ``tags`` say what is peculiar about it."""
+    """Policies, perhaps a permissions ``boundary``, and a request; ``tags`` say what is peculiar about it."""
 
     policies: list[dict[str, Any]]
     action: str
     resource: str
     context: dict[str, Any]
     tags: frozenset[str] = field(default=frozenset())
+    boundary: dict[str, Any] | None = None
 
     @property
     def line(self) -> dict[str, Any]:
@@ -40,6 +41,7 @@ class Case:
             "action": self.action,
             "resource": self.resource,
             "context": self.context,
+            **({} if self.boundary is None else {"boundary": [self.boundary]}),
         }
 
 
@@ -156,6 +158,17 @@ def document_cases(count: int, seed: str) -> Iterator[Case]:
         yield Case(
             policies, chance.choice(ACTIONS), chance.choice(RESOURCES), context, _tags(policies, context)
         )
+
+
+def boundary_cases(count: int, seed: str) -> Iterator[Case]:
+    """Policies that say much, and a boundary besides that says something else."""
+    for case, other in pairwise(document_cases(count + 1, seed)):
+        broad = [
+            *case.policies,
+            document({"Effect": "Allow", "Action": ["iam:*", "s3:Get*"], "Resource": "*"}),
+        ]
+        tags = case.tags | _tags(other.policies, case.context)
+        yield Case(broad, case.action, case.resource, case.context, tags, boundary=other.policies[0])
 
 
 def _tags(policies: list[dict[str, Any]], context: dict[str, Any]) -> frozenset[str]:

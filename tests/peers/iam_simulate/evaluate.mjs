@@ -3,11 +3,12 @@ import { createInterface } from 'node:readline'
 import { runUnsafeSimulation } from '@cloud-copilot/iam-simulate'
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { policies, action, resource, context } = JSON.parse(line)
+  const { policies, boundary, action, resource, context } = JSON.parse(line)
   let verdict
   try {
     verdict = runUnsafeSimulation({
       identityPolicies: policies.map((policy, number) => ({ name: `policy${number}`, policy })),
+      permissionBoundaryPolicies: boundary?.map((policy, number) => ({ name: `boundary${number}`, policy })),
       serviceControlPolicies: [],
       resourceControlPolicies: [],
       request: {

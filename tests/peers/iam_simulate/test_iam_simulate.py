@@ -19,6 +19,8 @@ from types import ModuleType
 
 import pytest
 
+from harness.service.authorization import decide
+from harness.service.model import Caller, User
 from harness.service.policy import Policy, PolicyRequest, Verdict, evaluate
 
 HERE = Path(__file__).parent
@@ -77,6 +79,33 @@ def ours(case: cases.Case) -> str:  # type: ignore[name-defined]
     policies = [Policy.parse(json.dumps(policy)) for policy in case.policies]
     request = PolicyRequest(action=case.action, resource=case.resource, context=case.context)
     return WORDS[evaluate(policies, request).verdict]
+
+
+def bounded(case: cases.Case) -> str:  # type: ignore[name-defined]
+    """Our verdict on alice, whose permissions boundary is the case's."""
+    alice = Caller(
+        user=User(account_id="123456789012", name="alice", user_id="AIDAALICE", created_at=0.0),
+        via="access-key",
+        policies=tuple(map(json.dumps, case.policies)),
+        boundary=json.dumps(case.boundary),
+    )
+    return WORDS[decide(alice, case.action, case.resource, case.context)]
+
+
+def test_a_permissions_boundary_takes_away_the_same(simulate: Callable[[list[str]], list[str]]) -> None:
+    asked = [*cases.boundary_cases(400, "bounded")]
+    theirs = simulate([json.dumps(case.line) for case in asked])
+    mine = [bounded(case) for case in asked]
+    assert {*mine} == {*WORDS.values()}
+    alone = [ours(case) for case in asked]
+    assert sum(our != without for our, without in zip(mine, alone, strict=True)) > 100
+    known = json.loads((HERE / "disagreements.json").read_text())["disagreements"]
+    unknown = [
+        f"we {our}, they {their}: {json.dumps(case.line)}"
+        for case, our, their in zip(asked, mine, theirs, strict=True)
+        if our != their and not any({*entry["tags"]} <= case.tags for entry in known)
+    ]
+    assert unknown == [], f"{len(unknown)} of {len(asked)}"
 
 
 def test_both_evaluators_say_the_same_of_every_case(simulate: Callable[[list[str]], list[str]]) -> None:

@@ -1,0 +1,55 @@
+"""Permissions boundaries: the managed policy that says what a user or role may be allowed at most.
+
+IAM guide, "Permissions boundaries for IAM entities".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.service.environment import Environment
+from harness.service.errors import NoSuchEntity
+from harness.service.inline_policies import Kind
+from harness.service.model import Caller
+from harness.service.permissions import attachable
+from harness.service.store import Transaction
+
+
+class Boundaries:
+    """The verbs of one kind of holder's permissions boundary."""
+
+    def __init__(self, environment: Environment, kind: Kind) -> None:
+        self._environment = environment
+        self._kind = kind
+
+    def put(self, caller: Caller, name: str, policy_arn: str) -> None:
+        """PutUserPermissionsBoundary …: this one, in place of another; NoSuchEntity if there is none such."""
+        with self._environment.store.transaction() as transaction:
+            action = f"iam:Put{self._kind.word}PermissionsBoundary"
+            context = boundary_context(policy_arn)
+            holder = self._kind.find(self._environment, transaction, caller, name, action, context)
+            check_boundary(self._environment, transaction, caller.account_id, policy_arn)
+            transaction.put(replace(holder, boundary=policy_arn))
+
+    def delete(self, caller: Caller, name: str) -> None:
+        """DeleteUserPermissionsBoundary …; NoSuchEntity if there is none."""
+        with self._environment.store.transaction() as transaction:
+            action = f"iam:Delete{self._kind.word}PermissionsBoundary"
+            holder = self._kind.find(self._environment, transaction, caller, name, action)
+            if holder.boundary is None:
+                profile = self._environment.profile
+                raise NoSuchEntity(profile.say("boundary_absent", kind=self._kind.word, name=name))
+            transaction.put(replace(holder, boundary=None))
+
+
+def check_boundary(
+    environment: Environment, transaction: Transaction, account_id: str, policy_arn: str | None
+) -> None:
+    """NoSuchEntity for the ARN of a policy that cannot be a boundary in the account."""
+    if policy_arn is not None and not attachable(transaction, account_id, policy_arn):
+        raise NoSuchEntity(environment.profile.say("boundary_not_found", arn=policy_arn))
+
+
+def boundary_context(policy_arn: str | None) -> dict[str, str]:
+    """The condition key that a new user's or role's boundary is judged by."""
+    return {} if policy_arn is None else {"iam:PermissionsBoundary": policy_arn}
