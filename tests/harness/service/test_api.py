@@ -563,12 +563,10 @@ def test_a_request_that_makes_no_sense_is_refused_in_awss_shape(
 
 
 def test_a_parameter_we_do_not_have_is_said_not_to_be_implemented(shared: Account) -> None:
-    boundary = "arn:aws:iam::aws:policy/AdministratorAccess"
-    code, status, message = refusal(
-        shared.client("iam").create_user, UserName="alice", PermissionsBoundary=boundary
-    )
+    request = {"RoleArn": "arn:aws:iam::123456789012:role/a", "RoleSessionName": "alice"}
+    code, status, message = refusal(shared.client("sts").assume_role, **request, SourceIdentity="alice")
     assert (code, status) == ("NotImplemented", 501)
-    assert message == "This emulator does not implement the parameter PermissionsBoundary of CreateUser."
+    assert message == "This emulator does not implement the parameter SourceIdentity of AssumeRole."
 
 
 def test_a_body_too_long_is_refused_before_anything_else(shared: Account) -> None:
