@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from emulator.card import BY_NAME, GET_RESPONSE, SELECT, Apdus, FidoApplet
-from emulator.faults.fault import Fault, Layer
+from emulator.faults.fault import Family, Fault, Layer
 from emulator.faults.wiring import ChangedApdus
 from emulator.fido.apdu import CHAINED, MAX_EXTENDED_NE, CommandApdu, ResponseChain, response_apdu
 from emulator.fido.status import ApduError, CtapStatus, StatusWord
-
-READER = "the client that speaks to cards: it finds no key, or no answer that it could use"
 
 _CTAP, _MSG, _POLL = 0x80, 0x10, 0x11
 _OK = response_apdu(b"", StatusWord.NO_ERROR)
@@ -19,10 +17,17 @@ _CLASSES = {0x00, 0x80, CHAINED, 0x80 | CHAINED}
 Wrap = Callable[[Apdus], Apdus]
 
 
+_family = Family(
+    prefix="apdu-",
+    caught_by="the client that speaks to cards: it finds no key, or no answer that it could use",
+    layer=Layer.PACKET,
+)
+
+
 def _fault(
-    name: str, sentence: str, card: Wrap, *, caught_by: str = READER, layer: Layer = Layer.PACKET
+    name: str, sentence: str, card: Wrap, *, caught_by: str | None = None, layer: Layer | None = None
 ) -> Fault:
-    return Fault(name=f"apdu-{name}", layer=layer, sentence=sentence, caught_by=caught_by, card=card)
+    return _family(name, sentence, card=card, caught_by=caught_by, layer=layer)
 
 
 def _parsed(apdu: bytes) -> CommandApdu | None:
@@ -190,16 +195,19 @@ def _any_class(apdu: bytes) -> bytes:
 
 
 FAULTS = (
+    # §11.3.3
     _fault(
         "version-wrong",
         "names a version that does not exist when it is selected",
         lambda card: ChangedApdus(card, answer=_version_wrong),
     ),
+    # ISO 7816-4:2013 §11.2.2
     _fault(
         "any-name-taken",
         "says of every application that it has it",
         lambda card: ChangedApdus(card, answer=_any_name),
     ),
+    # §11.3.3
     _fault(
         "unknown-name-deselects",
         "forgets which applet was selected when it is asked for one that it does not have",
@@ -211,25 +219,30 @@ FAULTS = (
         _Selected,
         caught_by="other applications of the card, which hear what was meant for FIDO",
     ),
+    # ISO 7816-4:2013 §5.3.4, U2F Raw Message Formats §4.3
     _fault(
         "rest-lost",
         "does not give the rest of a long answer",
         _refuses(lambda apdu: apdu[1:2] == bytes((GET_RESPONSE,)), StatusWord.INS_NOT_SUPPORTED),
     ),
+    # ISO 7816-4:2013 §5.3.4
     _fault("le-ignored", "answers with more than the reader takes", _asked(_whole)),
     _fault("rest-kept", "keeps the rest of an answer for whoever asks next", _rest_kept),
     _fault("rest-repeated", "gives its last answer again when nothing is left", _rest_repeated),
+    # §11.3.6
     _fault(
         "extended-refused",
         "does not take commands of extended length",
         _refuses(lambda apdu: len(apdu) > 5 and apdu[4] == 0, StatusWord.WRONG_LENGTH),
     ),
+    # ISO 7816-4:2013 §5.3.3
     _fault(
         "chain-forgotten",
         "remembers only the last of the commands that a long one came in",
         lambda card: ChangedApdus(card, instead=lambda apdu: _OK if apdu[0] & CHAINED else None),
     ),
     _fault("chain-kept", "joins commands that do not belong together", _chain_kept),
+    # ISO 7816-4:2013 §5.6
     _fault("any-class", "runs commands of classes that it does not know", _asked(_any_class)),
     _fault(
         "class-unnamed",
@@ -241,17 +254,21 @@ FAULTS = (
         "does not say that it does not know an instruction",
         _told(StatusWord.INS_NOT_SUPPORTED, StatusWord.UNKNOWN_ERROR),
     ),
+    # ISO 7816-4:2013 §5.2, §11.3.7.1
     _fault(
         "length-unnamed",
         "does not say that a command has a wrong length",
         _told(StatusWord.WRONG_LENGTH, StatusWord.UNKNOWN_ERROR),
     ),
+    # §11.3.5.2
     _fault(
         "errors-as-words",
         "tells a CTAP2 command's error in its status word",
         lambda card: ChangedApdus(card, answer=_errors_as_words),
     ),
+    # §11.3.7.1
     _fault("polling-unasked", "has clients poll for an answer that cannot", _asked(_always_polled)),
+    # §11.3.7.2
     _fault("polling-refused", "does not answer before it is touched", _asked(_never_polled)),
     _fault(
         "cancel-unheard",

@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from emulator.faults.fault import Fault, Layer, Parts
-from emulator.faults.registration import refusals_unnamed, refusing
-from emulator.faults.wiring import (
-    ChangedCommands,
-    Members,
+from emulator.faults.changes import Members, changed, given
+from emulator.faults.fault import Family, Layer, Parts
+from emulator.faults.memory import (
     afterwards,
     before,
     instead_of_power_cycle,
+    put_back,
+    taken_for,
+)
+from emulator.faults.messages import (
+    asks,
     members_of,
     on_answer,
     on_status,
-    taken_for,
+    refusals_unnamed,
+    refusing,
 )
+from emulator.faults.wiring import ChangedCommands
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.ctap2 import bio_enrollment as bio
 from emulator.fido.ctap2 import get_info
 from emulator.fido.ctap2.bio_enrollment import SubCommand
 from emulator.fido.gesture import SampleStatus
+from emulator.fido.session import FingerprintEnrollment
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapStatus
 from emulator.security_key import Commands
 from emulator.store import Fingerprint
 
 PLATFORM = "the client, when it reads the answer"
-USER = "the user"
+NOBODY = "nobody, until somebody tries"
 
 _BIO = CtapCommand.BIO_ENROLLMENT
-Wrap = Callable[[Commands, Parts], Commands]
 
-
-def _fault(
-    name: str, sentence: str, commands: Wrap, *, caught_by: str = USER, layer: Layer = Layer.MEANING
-) -> Fault:
-    return Fault(name=f"bio-{name}", layer=layer, sentence=sentence, caught_by=caught_by, commands=commands)
-
-
-def _is(message: bytes, subcommand: SubCommand) -> bool:
-    return message[0] == _BIO and members_of(message).get(bio.SUB_COMMAND) == subcommand
+_fault = Family(prefix="bio-", caught_by="the user")
 
 
 def _not_set_up(members: Members) -> Members:
@@ -79,7 +75,7 @@ def _any_template(commands: Commands, parts: Parts) -> Commands:
 
     def request(message: bytes) -> bytes:
         session = parts.state.session
-        if _is(message, SubCommand.ENROLL_CAPTURE_NEXT_SAMPLE) and session.enrollment is not None:
+        if asks(message, _BIO, SubCommand.ENROLL_CAPTURE_NEXT_SAMPLE) and session.enrollment is not None:
             named = members_of(message).get(bio.SUB_COMMAND_PARAMS, {}).get(bio.TEMPLATE_ID_PARAM, b"")
             session.enrollment = replace(session.enrollment, template_id=named)
         return message
@@ -87,71 +83,52 @@ def _any_template(commands: Commands, parts: Parts) -> Commands:
     return ChangedCommands(commands, request=request)
 
 
-def _cancel_unheard(commands: Commands, parts: Parts) -> Commands:
-    begun = None
-
-    def request(message: bytes) -> bytes:
-        nonlocal begun
-        begun = parts.state.session.enrollment
-        return message
-
-    def answer(message: bytes, answer: bytes) -> bytes:
-        if _is(message, SubCommand.CANCEL_CURRENT_ENROLLMENT):
-            parts.state.session.enrollment = begun
-        return answer
-
-    return ChangedCommands(commands, request=request, answer=answer)
-
-
-def _removal_unheard(commands: Commands, parts: Parts) -> Commands:
-    kept: tuple[Fingerprint, ...] = ()
-
-    def request(message: bytes) -> bytes:
-        nonlocal kept
-        kept = parts.store.fingerprints
-        return message
-
-    def answer(message: bytes, answer: bytes) -> bytes:
-        if _is(message, SubCommand.REMOVE_ENROLLMENT):
-            parts.store.set_fingerprints(kept)
-        return answer
-
-    return ChangedCommands(commands, request=request, answer=answer)
+def _begin_again(parts: Parts, begun: FingerprintEnrollment | None) -> None:
+    parts.state.session.enrollment = begun
 
 
 _INFO, _BEGIN = SubCommand.GET_FINGERPRINT_SENSOR_INFO, SubCommand.ENROLL_BEGIN
 _NEXT = SubCommand.ENROLL_CAPTURE_NEXT_SAMPLE
 _SAMPLES = bio.MAX_CAPTURE_SAMPLES_REQUIRED_FOR_ENROLL
 
+
+def _asks_for_the_sensor(members: Members) -> bool:
+    return bio.GET_MODALITY in members or members.get(bio.SUB_COMMAND) == _INFO
+
+
 FAULTS = (
+    # §6.7.2
     _fault(
         "modality-wrong",
         "says that it reads something else than fingers",
-        on_answer(_BIO, lambda members: {**members, bio.MODALITY: 2} if bio.MODALITY in members else members),
+        on_answer(_BIO, changed(bio.MODALITY, lambda _: 2)),
         caught_by=PLATFORM,
     ),
+    # §6.7.3
     _fault(
         "samples-none",
         "says that it takes no sample to enrol a finger",
-        on_answer(_BIO, lambda members: {**members, _SAMPLES: 0}, subcommand=_INFO),
+        on_answer(_BIO, given(_SAMPLES, 0), _INFO),
         caught_by=PLATFORM,
     ),
     _fault(
         "samples-understated",
         "says that it takes one sample to enrol a finger, and takes more",
-        on_answer(_BIO, lambda members: {**members, _SAMPLES: 1}, subcommand=_INFO),
+        on_answer(_BIO, given(_SAMPLES, 1), _INFO),
         caught_by=PLATFORM,
     ),
+    # §6.7.2, §6.7.3
     _fault(
         "info-guarded",
         "wants a token before it says what sensor it has",
-        refusing(_BIO, lambda members: 6 in members or members.get(2) == _INFO, CtapStatus.PUAT_REQUIRED),
+        refusing(_BIO, CtapStatus.PUAT_REQUIRED, _asks_for_the_sensor),
         caught_by=PLATFORM,
     ),
+    # §6.7.4
     _fault(
         "remaining-stuck",
         "wants the same number of samples after each",
-        on_answer(_BIO, lambda members: {**members, bio.REMAINING_SAMPLES: 5}, subcommand=_NEXT),
+        on_answer(_BIO, given(bio.REMAINING_SAMPLES, 5), _NEXT),
     ),
     _fault(
         "enrolled-unsaid",
@@ -165,66 +142,91 @@ FAULTS = (
         on_answer(_BIO, _silence_counted),
         caught_by=PLATFORM,
     ),
+    # §6.7.5
     _fault(
         "half-kept",
         "keeps a finger whose enrolment was given up",
-        before(_BIO, _half_kept, subcommand=SubCommand.CANCEL_CURRENT_ENROLLMENT),
+        before(_BIO, _half_kept, SubCommand.CANCEL_CURRENT_ENROLLMENT),
     ),
+    # §6.7.4
     _fault("any-template", "takes samples for whatever finger is named", _any_template, caught_by=PLATFORM),
-    _fault("cancel-unheard", "goes on with an enrolment that was given up", _cancel_unheard),
+    _fault(
+        "cancel-unheard",
+        "goes on with an enrolment that was given up",
+        put_back(
+            lambda parts: parts.state.session.enrollment,
+            _begin_again,
+            _BIO,
+            SubCommand.CANCEL_CURRENT_ENROLLMENT,
+        ),
+    ),
     _fault(
         "oldest-overwritten",
         "forgets the oldest finger where there is no room for another",
-        before(_BIO, _oldest_dropped, subcommand=_BEGIN),
+        before(_BIO, _oldest_dropped, _BEGIN),
     ),
+    # §6.7.7
     _fault("names-lost", "forgets what a finger was called", afterwards(_BIO, _names_lost)),
+    # §6.7.6, §6.7.7, §6.7.8
     _fault(
         "strangers-served",
         "says that it has done what it was asked with a finger that it does not know",
         on_status(_BIO, {CtapStatus.INVALID_OPTION: CtapStatus.SUCCESS}),
         caught_by=PLATFORM,
     ),
+    # §6.7.7
     _fault(
         "long-names-taken",
         "says that it keeps longer names than it has room for",
         on_status(_BIO, {CtapStatus.INVALID_LENGTH: CtapStatus.SUCCESS}),
         caught_by=PLATFORM,
     ),
+    # §6.7.8
     _fault(
         "removal-unheard",
         "lets in by a finger that was removed",
-        _removal_unheard,
+        put_back(
+            lambda parts: parts.store.fingerprints,
+            lambda parts, kept: parts.store.set_fingerprints(kept),
+            _BIO,
+            SubCommand.REMOVE_ENROLLMENT,
+        ),
         caught_by="the key's owner, once whose finger it is comes by",
     ),
+    # §6.7.6
     _fault(
         "forgets-fingers",
         "forgets its fingers at a power cycle",
-        instead_of_power_cycle(lambda state, _: state.store.set_fingerprints(())),
+        instead_of_power_cycle(lambda state: state.store.set_fingerprints(())),
     ),
+    # §6.7.4
     _fault(
         "modality-unauthenticated",
         "does not look what modality a pinUvAuthParam is for",
         taken_for(_BIO, lambda message: [message[1:]]),
-        caught_by="nobody, until somebody tries",
+        caught_by=NOBODY,
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # §6.7.7
     _fault(
         "params-unauthenticated",
         "takes requests whose parameters were changed on the way",
         taken_for(_BIO, lambda message: [message[:2]]),
-        caught_by="nobody, until somebody tries",
+        caught_by=NOBODY,
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # §6.7, §6.7.4, §6.7.8
     _fault(
         "refusals-unnamed",
         "says OTHER whatever is wrong with a request about fingers",
         refusals_unnamed(_BIO),
         caught_by=PLATFORM,
     ),
+    # §6.12
     _fault(
         "preview-refused",
         "says that it knows the preview's command, and does not",
-        refusing(CtapCommand.BIO_ENROLLMENT_PREVIEW, lambda _: True, CtapStatus.INVALID_COMMAND),
+        refusing(CtapCommand.BIO_ENROLLMENT_PREVIEW, CtapStatus.INVALID_COMMAND),
         caught_by=PLATFORM,
     ),
 )

@@ -4,47 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from emulator.faults.fault import Fault, Layer, Parts
+from emulator.faults.changes import Members, changed, flipped
+from emulator.faults.fault import Family, Parts, Wrap
 from emulator.faults.forgery import forging
-from emulator.faults.registration import flipped, refusals_unnamed, refusing
-from emulator.faults.wiring import (
-    ChangedCommands,
-    Members,
-    instead_of_power_cycle,
-    members_of,
-    on_answer,
-    on_request,
-)
+from emulator.faults.memory import on_power_cycle, put_back
+from emulator.faults.messages import asks, members_of, on_answer, on_request, refusals_unnamed, refusing
+from emulator.faults.wiring import ChangedCommands
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.ctap2 import get_info
 from emulator.fido.ctap2 import large_blobs as lb
-from emulator.fido.session import LargeBlobsWrite, Session
-from emulator.fido.state import AuthenticatorState
+from emulator.fido.session import LargeBlobsWrite
 from emulator.fido.status import CtapStatus
 from emulator.profile import Profile
 from emulator.security_key import Commands
 from emulator.store import INITIAL_LARGE_BLOB_ARRAY
 
-PLATFORM = "the client, which reads the array and its checksum"
 RELYING_PARTY = "the relying party, whose large blob is lost"
 ANYONE = "nobody at once: whoever holds the key erases what is on it"
 
 _BLOBS = CtapCommand.LARGE_BLOBS
 
-Wrap = Callable[[Commands, Parts], Commands]
-
-
-def _fault(name: str, sentence: str, commands: Wrap, *, caught_by: str = PLATFORM, **parts: Any) -> Fault:
-    return Fault(
-        name=f"blobs-{name}",
-        layer=Layer.MEANING,
-        sentence=sentence,
-        caught_by=caught_by,
-        commands=commands,
-        **parts,
-    )
+_fault = Family(prefix="blobs-", caught_by="the client, which reads the array and its checksum")
 
 
 def _member(number: int, members: Members) -> int:
@@ -84,7 +65,7 @@ def _from_the_start(members: Members) -> Members | None:
 
 def _end_refused(commands: Commands, parts: Parts) -> Commands:
     def answer(message: bytes, answer: bytes) -> bytes:
-        empty = message[:1] == bytes((_BLOBS,)) and members_of(answer).get(lb.CONFIG) == b""
+        empty = asks(message, _BLOBS) and members_of(answer).get(lb.CONFIG) == b""
         return bytes((CtapStatus.INVALID_PARAMETER,)) if empty else answer
 
     return ChangedCommands(commands, answer=answer)
@@ -98,7 +79,7 @@ class _Gathered:
 
     def take(self, parts: Parts, message: bytes) -> bool:
         """Whether the message is a fragment; the array of before the first one is noted."""
-        members = members_of(message) if message[:1] == bytes((_BLOBS,)) else {}
+        members = members_of(message) if asks(message, _BLOBS) else {}
         fragment = members.get(lb.SET)
         if not isinstance(fragment, bytes):
             return False
@@ -135,30 +116,13 @@ def _at_once(parts: Parts, gathered: _Gathered, answer: bytes) -> bytes:
     return answer
 
 
-def _not_kept(commands: Commands, parts: Parts) -> Commands:
-    """What was written is forgotten at once."""
-    before = b""
-
-    def request(message: bytes) -> bytes:
-        nonlocal before
-        before = parts.store.large_blob_array
-        return message
-
-    def answer(message: bytes, answer: bytes) -> bytes:
-        if message[:1] == bytes((_BLOBS,)):
-            parts.store.set_large_blob_array(before)
-        return answer
-
-    return ChangedCommands(commands, request=request, answer=answer)
-
-
 def _survives(commands: Commands, parts: Parts) -> Commands:
     """A write goes on whatever came in between."""
     begun: LargeBlobsWrite | None = None
 
     def answer(message: bytes, answer: bytes) -> bytes:
         nonlocal begun
-        if message[:1] == bytes((_BLOBS,)):
+        if asks(message, _BLOBS):
             begun = parts.state.session.large_blobs_write
         else:
             parts.state.session.large_blobs_write = begun
@@ -207,11 +171,6 @@ def _in_one_piece(members: Members) -> bool:
     return lb.SET in members and bool(members.get(lb.OFFSET))
 
 
-def _forgets(state: AuthenticatorState, now: float) -> None:
-    state.session = Session(state.profile.pin_uv_auth_protocols, state.random_bytes, now)
-    state.store.set_large_blob_array(INITIAL_LARGE_BLOB_ARRAY)
-
-
 _MORE = 32
 """Bytes that a key takes beyond what it says."""
 
@@ -220,22 +179,14 @@ def _roomier(profile: Profile) -> Profile:
     return replace(profile, max_large_blob_array=profile.max_large_blob_array + _MORE)
 
 
-def _room_told(members: Members) -> Members:
-    number = get_info.MAX_SERIALIZED_LARGE_BLOB_ARRAY
-    return {**members, number: members[number] - _MORE} if number in members else members
-
-
-def _checksum_wrong(members: Members) -> Members:
-    found = members.get(lb.CONFIG)
-    return {**members, lb.CONFIG: flipped(len(found) - 1)(found)} if found else members
-
-
 FAULTS = (
+    # §6.10
     _fault(
         "checksum-wrong",
         "gives an array of large blobs that its checksum does not fit",
-        on_answer(_BLOBS, _checksum_wrong),
+        on_answer(_BLOBS, changed(lb.CONFIG, lambda found: flipped(-1)(found) if found else found)),
     ),
+    # §6.10.2 step 4
     _fault(
         "offset-ignored",
         "reads from the beginning, wherever it was to begin",
@@ -243,45 +194,63 @@ FAULTS = (
     ),
     _fault("end-refused", "refuses to read nothing at the end", _end_refused),
     _fault("beyond-the-end", "gives nothing, and calls it a success, beyond the end", _beyond),
+    # §6.10.2 step 4, §6.10.2 step 5.1
     _fault("any-fragment", "cuts fragments that are too long instead of refusing them", _any_fragment),
+    # §6.10.2 step 4
     _fault("refusals-unnamed", "says OTHER whatever the reason", refusals_unnamed(_BLOBS)),
+    # §6.10.2 step 5, §6.10
     _fault(
         "not-kept",
         "says that it has written what it has not",
-        _not_kept,
+        put_back(
+            lambda parts: parts.store.large_blob_array,
+            lambda parts, had: parts.store.set_large_blob_array(had),
+            _BLOBS,
+        ),
         caught_by=RELYING_PARTY,
     ),
+    # §6.10.2 step 5
     _fault(
         "in-one-piece",
         "takes an array in one fragment only",
-        refusing(_BLOBS, _in_one_piece, CtapStatus.INVALID_SEQ),
+        refusing(_BLOBS, CtapStatus.INVALID_SEQ, _in_one_piece),
     ),
+    # §6.10.2 step 5.8
     _fault(
         "checksum-unchecked",
         "keeps an array that was garbled on the way",
         _answering(_unchecked),
         caught_by="the relying parties, all of whose large blobs are lost",
     ),
+    # §6.10.2 step 5
     _fault(
         "written-at-once",
         "has lost the old array before the new one is there",
         _answering(_at_once),
         caught_by="the relying parties, when the key is pulled out at the wrong moment",
     ),
+    # §6, stateful commands
     _fault("write-survives", "goes on with a write after another command", _survives),
+    # §6.10.2 step 5.4
     _fault(
         "offset-unchecked",
         "puts a fragment behind the last one wherever it belongs",
         forging(_BLOBS, _wherever),
         caught_by=RELYING_PARTY,
     ),
+    # §6.10.2 step 5.6
     _fault("length-unchecked", "cuts off what comes beyond the length", forging(_BLOBS, _cut_to_fit)),
+    # §6.10
     _fault(
         "over-the-size",
         "takes an array that is greater than it says",
-        on_answer(CtapCommand.GET_INFO, _room_told),
+        on_answer(
+            CtapCommand.GET_INFO,
+            changed(get_info.MAX_SERIALIZED_LARGE_BLOB_ARRAY, lambda room: room - _MORE),
+        ),
         profile=_roomier,
     ),
+    # §6.10.2 step 5.5
     _fault("token-not-needed", "lets anyone write", forging(_BLOBS, _anonymous), caught_by=ANYONE),
     _fault(
         "content-unsigned",
@@ -292,12 +261,13 @@ FAULTS = (
     _fault(
         "token-always",
         "lets nobody write who has no PIN to show",
-        refusing(_BLOBS, _always_a_token, CtapStatus.PUAT_REQUIRED),
+        refusing(_BLOBS, CtapStatus.PUAT_REQUIRED, _always_a_token),
     ),
+    # §6.10
     _fault(
         "forgotten",
         "forgets its large blobs when power goes",
-        instead_of_power_cycle(_forgets),
+        on_power_cycle(lambda state: state.store.set_large_blob_array(INITIAL_LARGE_BLOB_ARRAY)),
         caught_by=RELYING_PARTY,
     ),
 )

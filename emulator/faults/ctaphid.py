@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from emulator.faults.fault import Fault, Layer
+from emulator.faults.changes import Change, flipped, put
+from emulator.faults.fault import Family, Fault, Layer, Parts
 from emulator.faults.wiring import ChangedCommands, ChangedPackets
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.ctaphid import (
@@ -24,7 +25,6 @@ from emulator.fido.status import CtapStatus
 from emulator.security_key import Commands, Packets
 
 Wrap = Callable[[Packets], Packets]
-Change = Callable[[bytes], bytes]
 
 _CMD, _LENGTH, _DATA = 4, 6, 7
 """Where in an initialization packet its command stands, the low byte of its length, its data."""
@@ -33,10 +33,11 @@ UNUSABLE = "the client, which gets no answer that it could use"
 OTHERS = "the key's other clients, which come to grief through no fault of theirs"
 
 
-def _fault(name: str, sentence: str, packets: Wrap, *, caught_by: str = UNUSABLE) -> Fault:
-    return Fault(
-        name=f"hid-{name}", layer=Layer.PACKET, sentence=sentence, caught_by=caught_by, packets=packets
-    )
+_family = Family(prefix="hid-", caught_by=UNUSABLE, layer=Layer.PACKET)
+
+
+def _fault(name: str, sentence: str, packets: Wrap, *, caught_by: str | None = None) -> Fault:
+    return _family(name, sentence, packets=packets, caught_by=caught_by)
 
 
 # What leaves.
@@ -67,17 +68,9 @@ def _errors(change: Callable[[bytes, CtapStatus], bytes | None], status: CtapSta
     return _outgoing(outgoing)
 
 
-def _put(packet: bytes, place: int, data: bytes) -> bytes:
-    return packet[:place] + data + packet[place + len(data) :]
-
-
-def _xor(packet: bytes, place: int, bits: int = 0xFF) -> bytes:
-    return _put(packet, place, bytes((packet[place] ^ bits,)))
-
-
 def _resized(by: int) -> Change:
     """Another length declared than the data has; nothing is not made less."""
-    return lambda packet: _put(packet, _LENGTH, bytes((max(packet[_LENGTH] + by, 0),)))
+    return lambda packet: put(packet, _LENGTH, bytes((max(packet[_LENGTH] + by, 0),)))
 
 
 def _is_continuation(packet: bytes) -> bool:
@@ -146,7 +139,7 @@ def _sequence_unchecked(packets: Packets) -> Packets:
 
     def incoming(packet: bytes) -> bytes:
         expected = bytes((assembly.sequence,))
-        return assembly.see(_put(packet, _CMD, expected) if _is_continuation(packet) else packet)
+        return assembly.see(put(packet, _CMD, expected) if _is_continuation(packet) else packet)
 
     return ChangedPackets(packets, incoming=incoming)
 
@@ -254,11 +247,11 @@ def _cancel_answered(packet: bytes) -> list[bytes]:
 
 def _cancel_says_denied(packet: bytes) -> bytes:
     cancelled = packet[_DATA] == CtapStatus.KEEPALIVE_CANCEL
-    return _put(packet, _DATA, bytes((CtapStatus.OPERATION_DENIED,))) if cancelled else packet
+    return put(packet, _DATA, bytes((CtapStatus.OPERATION_DENIED,))) if cancelled else packet
 
 
 def _other_channel(packet: bytes) -> bytes:
-    return packet if packet[:4] == BROADCAST_CID.to_bytes(4, "big") else _xor(packet, 3)
+    return packet if packet[:4] == BROADCAST_CID.to_bytes(4, "big") else flipped(3)(packet)
 
 
 def _synchronises(request: InitializationPacket) -> bool:
@@ -273,7 +266,7 @@ def _locks(seconds: int | None) -> Callable[[InitializationPacket], bool]:
     return lambda request: request.command == CtapHidCommand.LOCK and seconds in (None, request.data[0])
 
 
-def _unknown_command_accepted(commands: Commands) -> Commands:
+def _unknown_command_accepted(commands: Commands, _: Parts) -> Commands:
     known = {*CtapCommand}
 
     def answer(message: bytes, answer: bytes) -> bytes:
@@ -285,7 +278,7 @@ def _unknown_command_accepted(commands: Commands) -> Commands:
 def _init_says(name: str, sentence: str, place: int, said: bytes) -> Fault:
     """INIT's answer with other bytes at ``place`` in its data."""
     return _fault(
-        name, sentence, _answers(CtapHidCommand.INIT, lambda packet: _put(packet, _DATA + place, said))
+        name, sentence, _answers(CtapHidCommand.INIT, lambda packet: put(packet, _DATA + place, said))
     )
 
 
@@ -306,7 +299,7 @@ def _about_errors() -> Iterator[Fault]:
         yield _fault(
             f"wrong-about-{name}",
             f"says OTHER of {what}",
-            _errors(lambda packet, _: _put(packet, _DATA, bytes((CtapStatus.OTHER,))), status),
+            _errors(lambda packet, _: put(packet, _DATA, bytes((CtapStatus.OTHER,))), status),
             caught_by="the client, which cannot tell what to do about it",
         )
 
@@ -314,10 +307,11 @@ def _about_errors() -> Iterator[Fault]:
 _INIT, _PING, _KEEPALIVE = CtapHidCommand.INIT, CtapHidCommand.PING, CtapHidCommand.KEEPALIVE
 
 FAULTS = (
+    # §11.2.9.1.3
     _fault(
         "nonce-changed",
         "answers INIT with another nonce than it was sent",
-        _answers(_INIT, lambda packet: _xor(packet, _DATA)),
+        _answers(_INIT, flipped(_DATA)),
         caught_by="the client, which would otherwise use a channel that was given to another",
     ),
     _fault(
@@ -325,9 +319,11 @@ FAULTS = (
         "answers INIT on the channel it gives out, and not where it was asked",
         _answers(_INIT, lambda packet: packet[15:19] + packet[4:]),
     ),
+    # §11.2.3
     _init_says("init-gives-broadcast", "gives out the broadcast channel", 8, b"\xff\xff\xff\xff"),
     _init_says("init-gives-zero", "gives out channel 0, which is reserved", 8, bytes(4)),
     _init_says("channel-given-twice", "gives the same channel to everybody", 8, bytes((0, 0, 0, 7))),
+    # §11.2.9.1.3
     _init_says("protocol-version", "says that it speaks version 3 of CTAPHID", 12, b"\x03"),
     _init_says("capabilities-reserved", "says that it can do what nobody has defined", 16, b"\xf5"),
     _fault("init-truncated", "leaves its capabilities out of INIT's answer", _answers(_INIT, _resized(-1))),
@@ -335,29 +331,32 @@ FAULTS = (
     _fault(
         "capability-cbor",
         "says of CTAP2 the contrary of what is so",
-        _answers(_INIT, lambda packet: _xor(packet, _DATA + 16, 0x04)),
+        _answers(_INIT, flipped(_DATA + 16, 0x04)),
     ),
     _fault(
         "capability-nmsg",
         "says of U2F the contrary of what is so",
-        _answers(_INIT, lambda packet: _xor(packet, _DATA + 16, 0x08)),
+        _answers(_INIT, flipped(_DATA + 16, 0x08)),
     ),
     _fault(
         "init-reallocates",
         "gives a channel that is synchronised another number",
-        _answers(_INIT, lambda packet: packet if packet[0] == 0xFF else _xor(packet, _DATA + 11)),
+        _answers(_INIT, lambda packet: packet if packet[0] == 0xFF else flipped(_DATA + 11)(packet)),
     ),
+    # §11.2.5.3
     _fault(
         "resync-ignored",
         "answers INIT on a channel and goes on with what the channel did",
         _answered(_synchronises, _init_answer),
     ),
+    # §11.2.9.1.3
     _fault(
         "init-refused-when-busy",
         "gives no channel while it is busy",
         _init_refused_when_busy,
         caught_by=OTHERS,
     ),
+    # §11.2.3
     _fault(
         "channels-survive",
         "knows its channels still after a power cycle",
@@ -365,7 +364,9 @@ FAULTS = (
         caught_by=OTHERS,
     ),
     _fault("few-channels", "remembers two channels and no more", _few_channels, caught_by=OTHERS),
+    # §11.2.4
     _fault("wrong-channel", "answers on a channel that nobody was given", _each(_other_channel)),
+    # §11.2.3
     _fault(
         "broadcast-served",
         "serves requests on the broadcast channel",
@@ -376,17 +377,20 @@ FAULTS = (
         "serves requests on channel 0",
         _answered(lambda request: request.cid == RESERVED_CID, _echo),
     ),
+    # §11.2.4
     _fault("wrong-length", "declares one byte less than its answer has", _answers(_PING, _resized(-1))),
+    # §11.2.9.1.4
     _fault(
         "ping-changed",
         "answers PING with other bytes than it was sent",
-        _answers(_PING, lambda packet: _xor(packet, _DATA)),
+        _answers(_PING, flipped(_DATA)),
     ),
     _fault(
         "ping-never-empty",
         "answers an empty PING with a byte",
         _answers(_PING, lambda packet: packet if packet[_LENGTH] else _resized(1)(packet)),
     ),
+    # §11.2.4
     _fault(
         "packets-dropped",
         "loses the second packet of every answer",
@@ -407,10 +411,11 @@ FAULTS = (
         "numbers continuation packets from one on",
         _each(
             lambda packet: (
-                _put(packet, _CMD, bytes((packet[_CMD] + 1,))) if _is_continuation(packet) else packet
+                put(packet, _CMD, bytes((packet[_CMD] + 1,))) if _is_continuation(packet) else packet
             )
         ),
     ),
+    # §11.2.5.4
     _fault("sequence-unchecked", "takes packets in whatever order they come", _sequence_unchecked),
     _fault("stray-packets-answered", "complains of packets that belong to nothing", _stray_packets_answered),
     _fault(
@@ -419,18 +424,22 @@ FAULTS = (
         _other_channels_break_in,
         caught_by=OTHERS,
     ),
+    # §11.2.5.2
     _fault(
         "assembly-never-ends",
         "waits for ever for the rest of a message, and is busy meanwhile",
         lambda packets: ChangedPackets(packets, timers=False),
         caught_by=OTHERS,
     ),
+    # §11.2.4
     _fault(
         "needs-zero-padding",
         "is deaf to packets that are not filled up with zeros",
         _incoming(_needs_zero_padding),
     ),
+    # §11.2.9.1.6
     _fault("error-two-bytes", "sends errors of two bytes", _answers(CtapHidCommand.ERROR, _resized(1))),
+    # §11.2.9.1.2
     _fault(
         "cbor-empty-answered",
         "answers a CBOR request in which there is nothing",
@@ -438,6 +447,7 @@ FAULTS = (
             lambda request: request.command == CtapHidCommand.CBOR and not request.length, lambda _: b"\x00"
         ),
     ),
+    # §11.2.9.1.5
     _fault(
         "cancel-ignored",
         "goes on with what was cancelled",
@@ -458,6 +468,7 @@ FAULTS = (
         "cancel-by-anyone", "lets any channel cancel another's request", _cancel_by_anyone, caught_by=OTHERS
     ),
     _fault("stuck-after-cancel", "answers no CTAP2 request any more after a cancel", _stuck_after_cancel),
+    # §11.2.9.1.7
     _fault(
         "no-keepalive",
         "sends no keepalive while it waits",
@@ -472,6 +483,7 @@ FAULTS = (
         caught_by="the client, which does not ask its user for the touch",
     ),
     _fault("keepalive-two-bytes", "sends keepalives of two bytes", _answers(_KEEPALIVE, _resized(1))),
+    # §11.2.9.2.2
     _fault(
         "lock-holds-nobody",
         "answers LOCK and lets others in",
@@ -483,7 +495,7 @@ FAULTS = (
         "holds a lock for ten seconds whatever was asked",
         _requests(
             CtapHidCommand.LOCK,
-            lambda first, packet: _put(packet, _DATA, b"\x0a") if first.data[0] else packet,
+            lambda first, packet: put(packet, _DATA, b"\x0a") if first.data[0] else packet,
         ),
         caught_by=OTHERS,
     ),
@@ -497,17 +509,17 @@ FAULTS = (
         "lock-too-long-taken",
         "takes a lock for longer than ten seconds",
         _requests(
-            CtapHidCommand.LOCK, lambda first, packet: _put(packet, _DATA, bytes((min(first.data[0], 10),)))
+            CtapHidCommand.LOCK, lambda first, packet: put(packet, _DATA, bytes((min(first.data[0], 10),)))
         ),
         caught_by=OTHERS,
     ),
+    # §11.2.9.2.1
     _fault("wink-with-data", "answers WINK with data", _answers(CtapHidCommand.WINK, _resized(1))),
     *_about_errors(),
-    Fault(
-        name="ctap2-unknown-command-accepted",
-        layer=Layer.MEANING,
-        sentence="says SUCCESS to commands that nobody has defined",
-        caught_by="the client, which takes the key to be able to do what it cannot",
-        commands=lambda commands, _: _unknown_command_accepted(commands),
+    # §8.1
+    Family(prefix="ctap2-", caught_by="the client, which takes the key to be able to do what it cannot")(
+        "unknown-command-accepted",
+        "says SUCCESS to commands that nobody has defined",
+        _unknown_command_accepted,
     ),
 )

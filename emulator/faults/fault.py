@@ -36,6 +36,10 @@ class Parts:
     state: AuthenticatorState
 
 
+Wrap = Callable[[Commands, Parts], Commands]
+"""Puts commands of its own in the place of a key's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """A misbehaviour by ``name``: ``sentence`` completes "this key …".
@@ -49,11 +53,45 @@ class Fault:
     sentence: str
     caught_by: str
     packets: Callable[[Packets], Packets] | None = None
-    commands: Callable[[Commands, Parts], Commands] | None = None
-    store: Callable[[CredentialStore], CredentialStore] | None = None
+    commands: Wrap | None = None
     profile: Callable[[Profile], Profile] | None = None
     random_bytes: Callable[[Callable[[int], bytes]], Callable[[int], bytes]] | None = None
     card: Callable[[Apdus], Apdus] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Makes faults of one kind: how their names begin and, unless one says otherwise, who notices, where."""
+
+    prefix: str = ""
+    caught_by: str
+    layer: Layer = Layer.MEANING
+
+    def __call__(
+        self,
+        name: str,
+        sentence: str,
+        commands: Wrap | None = None,
+        *,
+        caught_by: str | None = None,
+        layer: Layer | None = None,
+        packets: Callable[[Packets], Packets] | None = None,
+        profile: Callable[[Profile], Profile] | None = None,
+        random_bytes: Callable[[Callable[[int], bytes]], Callable[[int], bytes]] | None = None,
+        card: Callable[[Apdus], Apdus] | None = None,
+    ) -> Fault:
+        """One of them; the rest as in :class:`Fault`."""
+        return Fault(
+            name=f"{self.prefix}{name}",
+            layer=layer or self.layer,
+            sentence=sentence,
+            caught_by=caught_by or self.caught_by,
+            packets=packets,
+            commands=commands,
+            profile=profile,
+            random_bytes=random_bytes,
+            card=card,
+        )
 
 
 def broken_key(
@@ -74,13 +112,14 @@ def broken_key(
     """
     profile = Profile.load(profile) if isinstance(profile, str) else profile
     if (seed is None) == (random_bytes is None):
-        raise ValueError("a key needs either a seed, to be reproducible, or random_bytes, such as os.urandom")
+        raise ValueError(
+            "a key needs either a seed, to be reproducible, or random_bytes, such as SystemRandom()"
+        )
     random_bytes = random_bytes or RandomStream(seed)  # type: ignore[arg-type]  # one of the two is given
     store = MemoryStore() if store is None else store
     faults = tuple(faults)
     for fault in faults:
         profile = fault.profile(profile) if fault.profile else profile
-        store = fault.store(store) if fault.store else store
         random_bytes = fault.random_bytes(random_bytes) if fault.random_bytes else random_bytes
     authenticator = Authenticator(
         profile, store=store, random_bytes=random_bytes, now=now, serial_number=serial_number

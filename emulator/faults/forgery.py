@@ -6,8 +6,10 @@ import hmac
 from collections.abc import Callable
 from hashlib import sha256
 
-from emulator.faults.fault import Parts
-from emulator.faults.wiring import ChangedCommands, Members, members_of
+from emulator.faults.changes import Members
+from emulator.faults.fault import Parts, Wrap
+from emulator.faults.messages import asks, members_of
+from emulator.faults.wiring import ChangedCommands
 from emulator.fido import cbor
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.session import Permission, PinUvAuthToken
@@ -21,18 +23,14 @@ _PROTOCOL_AND_PARAM = {
 }
 
 
-def forging(
-    command: CtapCommand, change: Callable[[Parts, Members], Members | None]
-) -> Callable[[Commands, Parts], Commands]:
+def forging(command: CtapCommand, change: Callable[[Parts, Members], Members | None]) -> Wrap:
     """Requests of ``command`` changed, and allowed whatever they ask; ``None`` leaves one as it is."""
 
     def wrap(inner: Commands, parts: Parts) -> Commands:
         kept: list[PinUvAuthToken | None] = []
 
         def request(message: bytes) -> bytes:
-            if message[:1] != bytes((command,)):
-                return message
-            changed = change(parts, members_of(message))
+            changed = change(parts, members_of(message)) if asks(message, command) else None
             if changed is None:
                 return message
             token, session = _token(parts), parts.state.session

@@ -7,33 +7,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.faults.fault import Fault, Layer, Parts
+from emulator.faults.changes import Members, entry_given, without
+from emulator.faults.fault import Family, Layer, Parts, Wrap
+from emulator.faults.messages import on_request, refusing
 from emulator.faults.outputs import Outputs, divided, dropped, joined, on_outputs
-from emulator.faults.registration import refusing
-from emulator.faults.wiring import ChangedCommands, Members, credential_of, members_of, on_answer, on_request
-from emulator.fido import cbor
+from emulator.faults.signing import FLAGS, Exchange, on_signed_auth_data
 from emulator.fido.authdata import Flags
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.credential import Credential
 from emulator.fido.ctap2 import extensions as ext
+from emulator.fido.ctap2 import get_assertion as ga
+from emulator.fido.ctap2 import make_credential as mc
 from emulator.fido.pin_protocol import PinProtocolOne
 from emulator.fido.status import CtapError, CtapStatus
 from emulator.security_key import Commands
 
-DATA = "the user, whose data cannot be decrypted any more"
 SECRECY = "nobody: the secret that data is encrypted under is not what it should be"
 PLATFORM = "the client, when it decrypts the answer"
 
 _MAKE, _GET, _NEXT = CtapCommand.MAKE_CREDENTIAL, CtapCommand.GET_ASSERTION, CtapCommand.GET_NEXT_ASSERTION
-_NAMES = {_MAKE: (6, ext.HMAC_SECRET_MC), _GET: (4, ext.HMAC_SECRET)}
+_NAMES = {_MAKE: (mc.EXTENSIONS, ext.HMAC_SECRET_MC), _GET: (ga.EXTENSIONS, ext.HMAC_SECRET)}
 
-Wrap = Callable[[Commands, Parts], Commands]
-
-
-def _fault(
-    name: str, sentence: str, commands: Wrap, *, caught_by: str = DATA, layer: Layer = Layer.CRYPTOGRAPHY
-) -> Fault:
-    return Fault(name=f"hmac-{name}", layer=layer, sentence=sentence, caught_by=caught_by, commands=commands)
+_fault = Family(
+    prefix="hmac-",
+    caught_by="the user, whose data cannot be decrypted any more",
+    layer=Layer.CRYPTOGRAPHY,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +57,17 @@ def _computed(command: CtapCommand, compute: Callable[[_Asked], bytes]) -> Wrap:
     """The outputs computed otherwise."""
     member, name = _NAMES[command]
 
-    def change(parts: Parts, request: Members, answer: Members, outputs: Outputs) -> Outputs:
+    def change(exchange: Exchange, outputs: Outputs) -> Outputs:
         if name not in outputs:
             return outputs
-        protocol, secret, salts = _opened(parts, request[member][name])
-        rp_id, data = request[2]["id"] if command == _MAKE else request[1], answer[2]
-        made = data[55 : 55 + int.from_bytes(data[53:55], "big")]
-        credential_id = made if command == _MAKE else answer[1]["id"]
+        parts = exchange.parts
+        protocol, secret, salts = _opened(parts, exchange.request[member][name])
         asked = _Asked(
             parts=parts,
-            credential=credential_of(parts, credential_id, rp_id),
+            credential=exchange.credential,
             salts=[salts[at : at + ext.SALT_LENGTH] for at in range(0, len(salts), ext.SALT_LENGTH)],
             protocol=protocol.number,
-            uv=bool(data[32] & Flags.UV),
+            uv=bool(exchange.auth_data[FLAGS] & Flags.UV),
         )
         return {**outputs, name: protocol.encrypt(secret, compute(asked), parts.random_bytes)}
 
@@ -102,56 +99,54 @@ def _same_for_all(asked: _Asked) -> bytes:
     return asked.parts.state.master_secret
 
 
-def _input(message: bytes) -> Members | None:
-    """The input to hmac-secret in getAssertion, if it is whole."""
-    given = members_of(message).get(4) if message[:1] == bytes((_GET,)) else None
-    found: Any = given.get(ext.HMAC_SECRET) if isinstance(given, dict) else None
-    whole = {ext.KEY_AGREEMENT, ext.SALT_ENC, ext.SALT_AUTH}
-    return found if isinstance(found, dict) and whole <= {*found} else None
-
-
 def _fitted(commands: Commands, parts: Parts) -> Commands:
     """Salts of any length cut or filled up with zeros."""
 
-    def request(message: bytes) -> bytes:
-        given = _input(message)
-        if given is None:
-            return message
+    def fitted(given: Members) -> Members:
         try:
             protocol, secret, salts = _opened(parts, given)
         except (CtapError, KeyError):  # for the authenticator to refuse
-            return message
+            return given
         if len(salts) in (ext.SALT_LENGTH, 2 * ext.SALT_LENGTH):
-            return message
-        fitted = protocol.encrypt(secret, salts[:32].ljust(32, b"\x00"), parts.random_bytes)
-        mac = hmac.digest(secret[:32], fitted, "sha256")[: protocol.mac_length]
-        members = members_of(message)
-        salted = {**given, ext.SALT_ENC: fitted, ext.SALT_AUTH: mac}
-        changed = {**members, 4: {**members[4], ext.HMAC_SECRET: salted}}
-        return message[:1] + cbor.encode(changed)
+            return given
+        enc = protocol.encrypt(secret, salts[:32].ljust(32, b"\x00"), parts.random_bytes)
+        mac = hmac.digest(secret[:32], enc, "sha256")[: protocol.mac_length]
+        return {**given, ext.SALT_ENC: enc, ext.SALT_AUTH: mac}
 
-    return ChangedCommands(commands, request=request)
+    def change(members: Members) -> Members | None:
+        given = _input(members)
+        if not isinstance(given, dict) or not {ext.KEY_AGREEMENT, ext.SALT_ENC, ext.SALT_AUTH} <= {*given}:
+            return None
+        return entry_given(ga.EXTENSIONS, ext.HMAC_SECRET, fitted(given))(members)
+
+    return on_request(_GET, change)(commands, parts)
+
+
+def _input(members: Members) -> Any:
+    """The input to hmac-secret in getAssertion."""
+    extensions = members.get(ga.EXTENSIONS)
+    return extensions.get(ext.HMAC_SECRET) if isinstance(extensions, dict) else None
 
 
 def _asleep(members: Members) -> Members | None:
     """Without a touch asked for, the extension is passed over."""
-    if members.get(5, {}).get("up") is not False or ext.HMAC_SECRET not in members.get(4, {}):
+    if members.get(ga.OPTIONS, {}).get("up") is not False or _input(members) is None:
         return None
-    return {number: value for number, value in members.items() if number != 4}
+    return without(ga.EXTENSIONS)(members)
 
 
 def _protocol_unnamed(members: Members) -> bool:
-    given = members.get(4, {}).get(ext.HMAC_SECRET) if isinstance(members.get(4), dict) else None
+    given = _input(members)
     return isinstance(given, dict) and ext.PIN_UV_AUTH_PROTOCOL not in given
 
 
-def _first_only(members: Members) -> Members:
+def _first_only(data: bytes) -> bytes:
     """Further assertions without outputs; nobody signs them again."""
-    data, _ = divided(members[2])
-    return {**members, 2: joined(data, {})}
+    return joined(divided(data)[0], {})
 
 
 FAULTS = (
+    # §12.7
     _fault(
         "creation-unsaid",
         "does not say that a credential has hmac-secret",
@@ -221,17 +216,19 @@ FAULTS = (
     _fault(
         "protocol-must-be-named",
         "refuses hmac-secret by protocol one unless it is named",
-        refusing(_GET, _protocol_unnamed, CtapStatus.MISSING_PARAMETER),
+        refusing(_GET, CtapStatus.MISSING_PARAMETER, _protocol_unnamed),
         caught_by="the client, if it is one of CTAP 2.0",
         layer=Layer.MEANING,
     ),
+    # §6.3, §12.7
     _fault(
         "first-only",
         "gives the secret of the first credential that it found, and of no other",
-        on_answer(_NEXT, _first_only),
+        on_signed_auth_data(_NEXT, _first_only),
         caught_by=PLATFORM,
         layer=Layer.MEANING,
     ),
+    # §12.8
     _fault(
         "mc-other",
         "gives another secret when a credential is made than ever after",

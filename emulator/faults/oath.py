@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from emulator.card import BY_NAME, SELECT, Apdus
-from emulator.faults.fault import Fault, Layer
+from emulator.faults.fault import Family, Fault, Layer
 from emulator.faults.wiring import ChangedApdus
 from emulator.fido.apdu import CommandApdu, response_apdu
 from emulator.fido.status import ApduError, StatusWord
@@ -17,7 +17,6 @@ from emulator.oath.ykoath import AID, CHALLENGE_LENGTH, SALT_LENGTH, SEND_REMAIN
 
 SERVER = "the server, which does not accept its codes"
 OWNER = "the token's owner, once others get hold of it"
-CLIENT = "the client, when it reads the answer"
 USER = "the user"
 
 _OK = response_apdu(b"", StatusWord.NO_ERROR)
@@ -29,10 +28,13 @@ Members = list[tuple[int, bytes]]
 Wrap = Callable[[Apdus], Apdus]
 
 
+_family = Family(prefix="oath-", caught_by="the client, when it reads the answer")
+
+
 def _fault(
-    name: str, sentence: str, card: Wrap, *, caught_by: str = CLIENT, layer: Layer = Layer.MEANING
+    name: str, sentence: str, card: Wrap, *, caught_by: str | None = None, layer: Layer | None = None
 ) -> Fault:
-    return Fault(name=f"oath-{name}", layer=layer, sentence=sentence, caught_by=caught_by, card=card)
+    return _family(name, sentence, card=card, caught_by=caught_by, layer=layer)
 
 
 def _parsed(apdu: bytes) -> CommandApdu:
@@ -269,17 +271,20 @@ def _status(found: StatusWord, told: StatusWord) -> Wrap:
 
 
 FAULTS = (
+    # YKOATH, SELECT
     _fault(
         "version-unsaid",
         "does not say which version of the applet it has",
         _on(None, lambda members: [member for member in members if member[0] != Tag.VERSION]),
     ),
+    # YKOATH, PUT
     _fault(
         "touch-dropped",
         "gives codes untouched that should take a touch",
         _put(_property_dropped),
         caught_by=OWNER,
     ),
+    # RFC 6238 §1.2
     _fault(
         "algorithm-ignored",
         "makes every code with SHA-1",
@@ -287,6 +292,7 @@ FAULTS = (
         caught_by=SERVER,
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # YKOATH, PUT
     _fault(
         "digits-any",
         "takes accounts whose codes have more digits than it can make",
@@ -294,7 +300,9 @@ FAULTS = (
         caught_by=SERVER,
     ),
     _fault("counter-ignored", "begins to count at zero", _put(_counter_dropped), caught_by=SERVER),
+    # RFC 4226 appendix D, RFC 4226 §7.2
     _fault("codes-stuck", "gives the same code again and again", _codes_stuck, caught_by=SERVER),
+    # RFC 6238 appendix B, RFC 4226 appendix D
     _fault(
         "sign-bit-kept",
         "does not clear the highest bit of a code",
@@ -302,24 +310,28 @@ FAULTS = (
         caught_by=SERVER,
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # RFC 6238 appendix B
     _fault(
         "digits-six",
         "says that every code has six digits",
         _on(Instruction.CALCULATE, _digits(6)),
         caught_by=SERVER,
     ),
+    # YKOATH, CALCULATE ALL
     _fault(
         "codes-for-all",
         "gives codes of all accounts at once, also those that take a touch or are used up",
         _on(Instruction.CALCULATE_ALL, _codes_for_all),
         caught_by=OWNER,
     ),
+    # YKOATH, LIST
     _fault(
         "lists-twice",
         "lists its accounts twice",
         _on(Instruction.LIST, lambda members: members + members),
         caught_by=USER,
     ),
+    # YKOATH, DELETE
     _fault(
         "delete-unheard", "keeps an account that was deleted", _unheard(Instruction.DELETE), caught_by=USER
     ),
@@ -328,6 +340,7 @@ FAULTS = (
         "says that it deleted what it does not have",
         _served(Instruction.DELETE, StatusWord.NO_SUCH_OBJECT),
     ),
+    # YKOATH, RENAME
     _fault(
         "rename-unheard",
         "says that it gave an account another name, and does not",
@@ -340,12 +353,14 @@ FAULTS = (
         _served(Instruction.RENAME, StatusWord.WRONG_DATA),
         caught_by=USER,
     ),
+    # YKOATH, SET CODE
     _fault(
         "password-for-show",
         "asks for its password, and does not wait for it",
         _password_for_show,
         caught_by=OWNER,
     ),
+    # YKOATH, VALIDATE
     _fault("any-password", "lets in whoever says any password", _any_password, caught_by=OWNER),
     _fault("open-for-ever", "stays open once its password was said", _open_for_ever, caught_by=OWNER),
     _fault(
@@ -354,6 +369,7 @@ FAULTS = (
         _on(Instruction.VALIDATE, _proof_wrong),
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # YKOATH, RESET
     _fault(
         "reset-unguarded",
         "forgets everything at a command that was not meant so",
@@ -373,6 +389,7 @@ FAULTS = (
         caught_by=OWNER,
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # YKOATH, SEND REMAINING
     _fault(
         "rest-lost",
         "does not give the rest of a long answer",
@@ -382,11 +399,13 @@ FAULTS = (
             )
         )(card),
     ),
+    # YKOATH, PUT
     _fault(
         "data-unnamed",
         "does not say that what it was sent makes no sense",
         _status(StatusWord.WRONG_DATA, StatusWord.UNKNOWN_ERROR),
     ),
+    # YKOATH, status words
     _fault(
         "instruction-unnamed",
         "does not say that it does not know an instruction",

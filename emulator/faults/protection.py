@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from emulator.faults.fault import Fault, Layer, Parts
+from emulator.faults.changes import Members, changed
+from emulator.faults.fault import Family, Parts, Wrap
+from emulator.faults.messages import asks, on_request
 from emulator.faults.outputs import Outputs, dropped, on_outputs, replaced
-from emulator.faults.wiring import ChangedCommands, Members, on_request
+from emulator.faults.signing import Exchange
+from emulator.faults.wiring import ChangedCommands, together
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.credential import Credential, unwrap
 from emulator.fido.ctap2.extensions import (
@@ -17,27 +20,20 @@ from emulator.fido.ctap2.extensions import (
     UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST,
     UV_REQUIRED,
 )
+from emulator.fido.ctap2.make_credential import EXTENSIONS
 from emulator.security_key import Commands
 
-FINDER = "nobody: whoever finds the key learns where its owner has accounts"
 USER = "the user, who cannot sign in"
 RELYING_PARTY = "the relying party, when it reads what the key made of its credProtect"
 
 _MAKE, _GET = CtapCommand.MAKE_CREDENTIAL, CtapCommand.GET_ASSERTION
-_EXTENSIONS = 6
 
-Wrap = Callable[[Commands, Parts], Commands]
 View = Callable[[Credential], Credential | None]
 
-
-def _fault(name: str, sentence: str, commands: Wrap, *, caught_by: str = FINDER) -> Fault:
-    return Fault(
-        name=f"credprotect-{name}",
-        layer=Layer.MEANING,
-        sentence=sentence,
-        caught_by=caught_by,
-        commands=commands,
-    )
+_fault = Family(
+    prefix="credprotect-",
+    caught_by="nobody: whoever finds the key learns where its owner has accounts",
+)
 
 
 def _same(credential: Credential) -> Credential:
@@ -70,7 +66,7 @@ def _seen(command: CtapCommand | None, *, by_id: View = _same, of_rp: View = _sa
             parts.state.session.unwrap = opened if changed else unwrap  # type: ignore[assignment]
 
         def request(message: bytes) -> bytes:
-            through(command is not None and message[:1] == bytes((command,)))
+            through(command is not None and asks(message, command))
             return message
 
         def apdu(apdu: bytes) -> bytes:
@@ -97,31 +93,23 @@ _LOCKED = _level({UV_REQUIRED: None})
 
 
 def _asked(request: Members) -> Any:
-    extensions = request.get(_EXTENSIONS)
+    extensions = request.get(EXTENSIONS)
     return extensions.get(CRED_PROTECT) if isinstance(extensions, dict) else None
 
 
-def _left_out(request: Members) -> Members:
-    rest = {name: value for name, value in request[_EXTENSIONS].items() if name != CRED_PROTECT}
-    return {**request, _EXTENSIONS: rest}
+def _left_out(wanted: Callable[[Any], bool]) -> Wrap:
+    """The extension not looked at where it asks for such a level."""
+    dropped = changed(EXTENSIONS, lambda found: {k: v for k, v in found.items() if k != CRED_PROTECT})
+    return on_request(_MAKE, lambda request: dropped(request) if wanted(_asked(request)) else None)
 
 
-def _said_all_the_same(_: Parts, request: Members, __: Members, outputs: Outputs) -> Outputs:
-    level = _asked(request)
+def _said_all_the_same(exchange: Exchange, outputs: Outputs) -> Outputs:
+    level = _asked(exchange.request)
     return outputs if level is None else {**outputs, CRED_PROTECT: level}
 
 
-def _forgotten(commands: Commands, parts: Parts) -> Commands:
-    """The level is said to be kept, and is not."""
-    deaf = on_request(_MAKE, lambda request: _left_out(request) if _asked(request) else None)
-    return on_outputs(_MAKE, _said_all_the_same)(deaf(commands, parts), parts)
-
-
-def _nonsense_left_out(request: Members) -> Members | None:
-    return _left_out(request) if _asked(request) not in (None, 1, 2, 3) else None
-
-
 FAULTS = (
+    # §12.1
     _fault(
         "unsaid",
         "does not say what became of credProtect",
@@ -134,34 +122,45 @@ FAULTS = (
         on_outputs(_MAKE, replaced(CRED_PROTECT, 1)),
         caught_by=RELYING_PARTY,
     ),
-    _fault("forgotten", "says that a credential is protected, and it is not", _forgotten),
+    # §6.2.2 step 7, §12.1
+    _fault(
+        "forgotten",
+        "says that a credential is protected, and it is not",
+        together(_left_out(bool), on_outputs(_MAKE, _said_all_the_same)),
+    ),
+    # §12.1
     _fault(
         "any-level",
         "passes over levels of credProtect that there are none",
-        on_request(_MAKE, _nonsense_left_out),
+        _left_out(lambda level: level not in (None, 1, 2, 3)),
         caught_by=RELYING_PARTY,
     ),
+    # §6.2.2 step 7, §12.1, §6.2.2 steps 7 and 12, §6.3
     _fault(
         "leaks-discovered",
         "finds protected credentials for a user whom it has not verified",
         _seen(_GET, of_rp=_OPEN),
     ),
+    # §6.2.2 step 7, §12.1
     _fault(
         "leaks-listed",
         "signs with a credential that wants its user verified, without that",
         _seen(_GET, by_id=_OPEN),
         caught_by="the relying party, if it looks for the UV flag",
     ),
+    # §6.1.2 step 12, §12.1
     _fault(
         "leaks-excluded",
         "says by its exclude list that it has a credential which it should not show",
         _seen(_MAKE, by_id=_OPEN),
     ),
+    # §12.1
     _fault(
         "leaks-by-u2f",
         "signs by U2F with a credential that wants its user verified",
         _seen(None, by_id=_OPEN),
     ),
+    # §6.2.2 step 7, §12.1
     _fault(
         "too-strict",
         "wants its user verified for a credential that the relying party has named",

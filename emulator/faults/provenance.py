@@ -11,49 +11,43 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from emulator.faults.fault import Fault, Layer, Parts
-from emulator.faults.registration import flipped, put
-from emulator.faults.wiring import ChangedCommands, Members, members_of, on_answer, on_auth_data
-from emulator.fido import cbor, cose
+from emulator.faults.changes import Members, entry_dropped, entry_given, flipped, put
+from emulator.faults.fault import Family, Layer, Wrap
+from emulator.faults.messages import on_answer
+from emulator.faults.signing import (
+    AAGUID,
+    FLAGS,
+    Exchange,
+    attested,
+    model_attestation,
+    on_auth_data,
+    on_exchange,
+)
+from emulator.fido import cose
 from emulator.fido.attestation import Attestation
 from emulator.fido.authdata import Flags
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.ctap2 import get_info
 from emulator.fido.ctap2 import make_credential as mc
-from emulator.security_key import Commands
-
-RELYING_PARTY = "the relying party that verifies attestation by the model's metadata statement"
 
 _MAKE = CtapCommand.MAKE_CREDENTIAL
-_FLAGS, _AAGUID = 32, 37
 _FORGER = sha512(b"a forger's key: no secret, no assurance").digest()
 
-Wrap = Callable[[Commands, Parts], Commands]
-
-
-def _fault(name: str, sentence: str, commands: Wrap, *, layer: Layer = Layer.MEANING) -> Fault:
-    return Fault(
-        name=f"model-{name}", layer=layer, sentence=sentence, caught_by=RELYING_PARTY, commands=commands
-    )
+_fault = Family(
+    prefix="model-",
+    caught_by="the relying party that verifies attestation by the model's metadata statement",
+)
 
 
 def _attested(change: Callable[[Attestation], Attestation]) -> Wrap:
     """Packed statements with certificates by a changed attestation of the model's."""
 
-    def wrap(inner: Commands, parts: Parts) -> Commands:
-        model = Attestation.of_model(parts.profile.aaguid, chained=parts.profile.attestation_chain)
+    def otherwise(exchange: Exchange) -> Members | None:
+        if exchange.answer[mc.FMT] != "packed" or "x5c" not in exchange.answer[mc.ATT_STMT]:
+            return None
+        return attested(exchange, change(model_attestation(exchange.parts)), exchange.auth_data)
 
-        def answer(message: bytes, answer: bytes) -> bytes:
-            members = members_of(answer) if message[0] == _MAKE else {}
-            if members.get(mc.FMT) != "packed" or "x5c" not in members[mc.ATT_STMT]:
-                return answer
-            client_data_hash = members_of(message)[mc.CLIENT_DATA_HASH]
-            statement = change(model).packed_statement(members[mc.AUTH_DATA], client_data_hash)
-            return answer[:1] + cbor.encode({**members, mc.ATT_STMT: statement})
-
-        return ChangedCommands(inner, answer=answer)
-
-    return wrap
+    return on_exchange(_MAKE, otherwise)
 
 
 def _another_key(model: Attestation) -> Attestation:
@@ -89,29 +83,33 @@ def _attests_otherwise(members: Members) -> Members:
 
 def _uv_turned_over(members: Members) -> Members:
     """Built-in user verification claimed by a key that has none, and denied by one that has."""
-    options = members[get_info.OPTIONS]
-    rest = {name: value for name, value in options.items() if name != "uv"}
-    return {**members, get_info.OPTIONS: rest if "uv" in options else {**rest, "uv": True}}
+    has_it = "uv" in members[get_info.OPTIONS]
+    change = entry_dropped(get_info.OPTIONS, "uv") if has_it else entry_given(get_info.OPTIONS, "uv", True)
+    return change(members)
 
 
 FAULTS = (
+    # WebAuthn Level 3 §8.2
     _fault(
         "attested-by-another",
         "signs its attestation with another key than its certificate's",
         _attested(_another_key),
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # WebAuthn Level 3 §7.1 step 24
     _fault(
         "certificate-forged",
         "attests by a certificate that nobody trustworthy issued",
         _attested(_forged),
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # WebAuthn Level 3 §6.5.1
     _fault(
         "aaguid-zero",
         "makes credentials that do not say which model made them",
-        on_auth_data(_MAKE, change=lambda data: put(data, _AAGUID, bytes(16))),
+        on_auth_data(_MAKE, lambda data: put(data, AAGUID, bytes(16))),
     ),
+    # FIDO Metadata Statement v3.0 §4
     _fault(
         "attests-otherwise",
         "attests in another way than its model does",
@@ -120,8 +118,9 @@ FAULTS = (
     _fault(
         "synced-otherwise",
         "says of its credentials that they are backed up where they are not, or the other way round",
-        on_auth_data(_MAKE, change=flipped(_FLAGS, Flags.BE)),
+        on_auth_data(_MAKE, flipped(FLAGS, Flags.BE)),
     ),
+    # FIDO Metadata Statement v3.0 §3.2
     _fault(
         "verifies-otherwise",
         "says of its user verification what is not so of its model",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emulator.faults.fault import Fault, Layer
-
-NOBODY = "nobody who looks at one answer alone; whoever compares several, or tries"
+from emulator.faults.fault import Family, Layer
 
 _FEW = 2
 """Bytes that a weak source gives at most."""
@@ -14,14 +12,11 @@ _FEW = 2
 Random = Callable[[int], bytes]
 
 
-def _fault(name: str, sentence: str, random_bytes: Callable[[Random], Random]) -> Fault:
-    return Fault(
-        name=f"random-{name}",
-        layer=Layer.CRYPTOGRAPHY,
-        sentence=sentence,
-        caught_by=NOBODY,
-        random_bytes=random_bytes,
-    )
+_fault = Family(
+    prefix="random-",
+    caught_by="nobody who looks at one answer alone; whoever compares several, or tries",
+    layer=Layer.CRYPTOGRAPHY,
+)
 
 
 def _few_bits(random_bytes: Random) -> Random:
@@ -41,6 +36,9 @@ def _counted(random_bytes: Random) -> Random:
 
 
 FAULTS = (
-    _fault("few-bits", "has two bytes of randomness wherever it needs more", _few_bits),
-    _fault("counted", "counts where it should draw: each of its secrets tells the next", _counted),
+    # WebAuthn Level 3 §4, FIPS 186-5 §A.2, CTAP 2.3 §6.5.6
+    _fault("few-bits", "has two bytes of randomness wherever it needs more", random_bytes=_few_bits),
+    _fault(
+        "counted", "counts where it should draw: each of its secrets tells the next", random_bytes=_counted
+    ),
 )

@@ -6,56 +6,37 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from emulator.faults.fault import Fault, Layer, Parts
-from emulator.faults.registration import refusing, ungestured
-from emulator.faults.wiring import ChangedCommands, before, on_answer
+from emulator.faults.changes import given
+from emulator.faults.fault import Family, Parts, Wrap
+from emulator.faults.memory import before, configured, put_back
+from emulator.faults.messages import on_answer, refusing, ungestured
 from emulator.fido.authenticator import CtapCommand
+from emulator.fido.session import Session
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
 from emulator.store import Snapshot
 
 OWNER = "the key's owner, from whom malware takes every account with one touch"
-NEXT_OWNER = "nobody, until whoever has the key next is taken for its old owner"
 USER = "the user"
+FORGETFUL = "the user, who has forgotten the PIN"
 PLATFORM = "the client, when it reads the answer"
 
 _RESET, _SELECTION = CtapCommand.RESET, CtapCommand.SELECTION
 
-Wrap = Callable[[Commands, Parts], Commands]
-
-
-def _fault(name: str, sentence: str, commands: Wrap, *, caught_by: str = NEXT_OWNER) -> Fault:
-    return Fault(name=name, layer=Layer.MEANING, sentence=sentence, caught_by=caught_by, commands=commands)
+_fault = Family(caught_by="nobody, until whoever has the key next is taken for its old owner")
 
 
 def _just_powered_up(state: AuthenticatorState) -> None:
     state.session.powered_up = math.inf
 
 
-def _short_will_do(state: AuthenticatorState) -> None:
-    state.store.set_configuration(replace(state.store.configuration, long_touch_for_reset=False))
-
-
 def _keeping(keep: Callable[[Snapshot, Snapshot], Snapshot]) -> Wrap:
     """A reset after which the store has something of what it had: from before and after, what is so."""
-
-    def wrap(commands: Commands, parts: Parts) -> Commands:
-        had = parts.store.snapshot()
-
-        def request(message: bytes) -> bytes:
-            nonlocal had
-            had = parts.store.snapshot()
-            return message
-
-        def answer(message: bytes, answer: bytes) -> bytes:
-            if message == bytes((_RESET,)) and answer[0] == CtapStatus.SUCCESS:
-                parts.store.restore(keep(had, parts.store.snapshot()))
-            return answer
-
-        return ChangedCommands(commands, request=request, answer=answer)
-
-    return wrap
+    return put_back(
+        lambda parts: parts.store.snapshot(),
+        lambda parts, had: parts.store.restore(keep(had, parts.store.snapshot())),
+        _RESET,
+    )
 
 
 def _min_pin_length_kept(had: Snapshot, now: Snapshot) -> Snapshot:
@@ -66,30 +47,20 @@ def _min_pin_length_kept(had: Snapshot, now: Snapshot) -> Snapshot:
     return replace(now, user_verification=verification, configuration=had.configuration)
 
 
-def _session_kept(commands: Commands, parts: Parts) -> Commands:
-    """A reset forgets what is kept, and remembers what was agreed."""
-    session = parts.state.session
-
-    def request(message: bytes) -> bytes:
-        nonlocal session
-        session = parts.state.session
-        return message
-
-    def answer(message: bytes, answer: bytes) -> bytes:
-        if message == bytes((_RESET,)):
-            parts.state.session = session
-        return answer
-
-    return ChangedCommands(commands, request=request, answer=answer)
+def _go_on(parts: Parts, session: Session) -> None:
+    """What was agreed is remembered."""
+    parts.state.session = session
 
 
 FAULTS = (
+    # §6.6, §7.7
     _fault(
         "reset-refused",
         "never lets itself be reset",
-        refusing(_RESET, lambda _: True, CtapStatus.NOT_ALLOWED),
-        caught_by="the user, who has forgotten the PIN",
+        refusing(_RESET, CtapStatus.NOT_ALLOWED),
+        caught_by=FORGETFUL,
     ),
+    # §6.6
     _fault(
         "reset-at-any-time",
         "lets itself be reset long after it was plugged in",
@@ -102,12 +73,14 @@ FAULTS = (
         ungestured(_RESET),
         caught_by=OWNER,
     ),
+    # §6.6, §7.7
     _fault(
         "reset-short-touch",
         "is content with a short touch for a reset, where it was set to want a long one",
-        before(_RESET, _short_will_do),
+        before(_RESET, configured(long_touch_for_reset=False)),
         caught_by=OWNER,
     ),
+    # §6.6
     _fault(
         "reset-keeps-credentials",
         "has its discoverable credentials still after a reset",
@@ -122,29 +95,38 @@ FAULTS = (
         "reset-keeps-pin",
         "has its PIN still after a reset",
         _keeping(lambda had, now: replace(now, user_verification=had.user_verification)),
-        caught_by="the user, who has forgotten the PIN",
+        caught_by=FORGETFUL,
     ),
+    # §6.6, §6.11.4, §6.6, §7.7
     _fault(
         "reset-keeps-settings",
         "has its settings still after a reset",
         _keeping(_min_pin_length_kept),
         caught_by=USER,
     ),
+    # §6.6
     _fault(
         "reset-keeps-blobs",
         "has its large blobs still after a reset",
         _keeping(lambda had, now: replace(now, large_blob_array=had.large_blob_array)),
     ),
+    # §6.6, §6.5.2.2
     _fault(
         "reset-keeps-persistent-token",
         "takes the persistent token of before a reset",
         _keeping(lambda had, now: replace(now, persistent_token=had.persistent_token)),
     ),
-    _fault("reset-keeps-session", "takes the pinUvAuthToken of before a reset", _session_kept),
+    # §6.6, §6.5.2.1
+    _fault(
+        "reset-keeps-session",
+        "takes the pinUvAuthToken of before a reset",
+        put_back(lambda parts: parts.state.session, _go_on, _RESET),
+    ),
+    # §6.9
     _fault(
         "selection-refused",
         "cannot be selected",
-        refusing(_SELECTION, lambda _: True, CtapStatus.INVALID_COMMAND),
+        refusing(_SELECTION, CtapStatus.INVALID_COMMAND),
         caught_by=PLATFORM,
     ),
     _fault(
@@ -156,7 +138,7 @@ FAULTS = (
     _fault(
         "selection-talks",
         "says more than that it was selected",
-        on_answer(_SELECTION, lambda _: {1: True}),
+        on_answer(_SELECTION, given(1, True)),
         caught_by=PLATFORM,
     ),
 )

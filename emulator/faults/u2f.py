@@ -5,39 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 
-from emulator.faults.fault import Fault, Layer
-from emulator.faults.wiring import ChangedCommands, ChangedPackets
+from emulator.faults.changes import Change, flipped, put
+from emulator.faults.fault import Family, Layer, Parts, Wrap
+from emulator.faults.wiring import ChangedCommands, ChangedPackets, untouched
 from emulator.fido.apdu import CommandApdu
 from emulator.fido.ctaphid import CtapHidCommand
-from emulator.fido.gesture import Command, Given
 from emulator.fido.status import ApduError, StatusWord
 from emulator.fido.u2f import Control, Instruction
 from emulator.security_key import Commands
 
-RELYING_PARTY = "the relying party, when it verifies the message"
 PLATFORM = "the client, when it reads the answer"
-
-Change = Callable[[bytes], bytes]
 
 _MSG = CtapHidCommand.MSG | 0x80
 _OK = StatusWord.NO_ERROR.to_bytes(2, "big")
 
 
-def _fault(
-    name: str,
-    sentence: str,
-    commands: Callable[[Commands], Commands],
-    *,
-    caught_by: str = RELYING_PARTY,
-    layer: Layer = Layer.MEANING,
-) -> Fault:
-    return Fault(
-        name=f"u2f-{name}",
-        layer=layer,
-        sentence=sentence,
-        caught_by=caught_by,
-        commands=lambda commands_, _: commands(commands_),
-    )
+_fault = Family(prefix="u2f-", caught_by="the relying party, when it verifies the message")
 
 
 def _parsed(apdu: bytes) -> CommandApdu | None:
@@ -54,25 +37,23 @@ def _is(apdu: bytes, instruction: Instruction, control: Control | None = None) -
     return control is None or command.p1 == control
 
 
-def _answers(instruction: Instruction, change: Change) -> Callable[[Commands], Commands]:
+def _answers(instruction: Instruction, change: Change) -> Wrap:
     """Successful answers' data, changed."""
 
     def answer(apdu: bytes, answer: bytes) -> bytes:
         return change(answer[:-2]) + _OK if _is(apdu, instruction) and answer[-2:] == _OK else answer
 
-    return lambda commands: ChangedCommands(commands, apdu_answer=answer)
+    return lambda commands, _: ChangedCommands(commands, apdu_answer=answer)
 
 
-def _status(
-    wanted: Callable[[bytes], bool], found: StatusWord | None, told: StatusWord
-) -> Callable[[Commands], Commands]:
+def _status(wanted: Callable[[bytes], bool], found: StatusWord | None, told: StatusWord) -> Wrap:
     """A refusal, or with ``None`` any, told as another."""
 
     def answer(apdu: bytes, answer: bytes) -> bytes:
         refused = answer[-2:] != _OK if found is None else answer[-2:] == found.to_bytes(2, "big")
         return told.to_bytes(2, "big") if refused and wanted(apdu) else answer
 
-    return lambda commands: ChangedCommands(commands, apdu_answer=answer)
+    return lambda commands, _: ChangedCommands(commands, apdu_answer=answer)
 
 
 def _touch_unnamed(packets: list[bytes]) -> list[bytes]:
@@ -84,40 +65,14 @@ def _touch_unnamed(packets: list[bytes]) -> list[bytes]:
     ]
 
 
-def _flipped(place: int, bits: int = 0xFF) -> Change:
-    def change(data: bytes) -> bytes:
-        at = place % len(data)
-        return data[:at] + bytes((data[at] ^ bits,)) + data[at + 1 :]
-
-    return change
-
-
-class _Untouched:
-    """Signs though nobody touched it."""
-
-    def __init__(self, inner: Commands, instruction: Instruction) -> None:
-        self._inner, self._instruction = inner, instruction
-
-    def msg(self, apdu: bytes, now: float) -> Command:
-        command = self._inner.msg(apdu, now)
-        if not _is(apdu, self._instruction):
-            return (yield from command)
-        try:
-            next(command)
-            while True:
-                command.send(Given(now=now))
-        except StopIteration as ended:
-            answer: bytes = ended.value
-            return answer
-
-    def cbor(self, message: bytes, now: float) -> Command:
-        return self._inner.cbor(message, now)
-
-    def power_cycle(self, now: float) -> None:
-        self._inner.power_cycle(now)
+def _untouched(instruction: Instruction) -> Wrap:
+    """``instruction`` run though nobody touched the key."""
+    return lambda commands, _: ChangedCommands(
+        commands, run_apdu=untouched(lambda apdu: _is(apdu, instruction))
+    )
 
 
-def _other_application(commands: Commands) -> Commands:
+def _other_application(commands: Commands, _: Parts) -> Commands:
     """A key handle is good for every application: it is read as the one it was made for."""
     made_for = b""
 
@@ -133,7 +88,7 @@ def _other_application(commands: Commands) -> Commands:
     return ChangedCommands(commands, apdu=apdu)
 
 
-def _handle_half_read(commands: Commands) -> Commands:
+def _handle_half_read(commands: Commands, _: Parts) -> Commands:
     handles: list[bytes] = []
 
     def answer(apdu: bytes, answer: bytes) -> bytes:
@@ -152,7 +107,7 @@ def _handle_half_read(commands: Commands) -> Commands:
     return ChangedCommands(commands, apdu=apdu, apdu_answer=answer)
 
 
-def _repeats(commands: Commands) -> Commands:
+def _repeats(commands: Commands, _: Parts) -> Commands:
     first: dict[bytes, bytes] = {}
 
     def answer(apdu: bytes, answer: bytes) -> bytes:
@@ -164,7 +119,7 @@ def _repeats(commands: Commands) -> Commands:
 
 
 def _count_stuck(data: bytes) -> bytes:
-    return data[:1] + bytes(4) + data[5:]
+    return put(data, 1, bytes(4))
 
 
 def _any(_: bytes) -> bool:
@@ -196,6 +151,7 @@ _UNSATISFIED = StatusWord.CONDITIONS_NOT_SATISFIED
 _OTHER = StatusWord.UNKNOWN_ERROR
 
 FAULTS = (
+    # U2F Raw Message Formats §6
     _fault(
         "version-wrong",
         "names a version that does not exist",
@@ -208,56 +164,60 @@ FAULTS = (
         _answers(Instruction.VERSION, lambda data: data + b"\x00"),
         caught_by=PLATFORM,
     ),
+    # U2F Raw Message Formats §4.3
     _fault(
         "reserved-byte",
         "begins a registration with another byte than 5",
-        _answers(Instruction.REGISTER, _flipped(0)),
+        _answers(Instruction.REGISTER, flipped(0)),
     ),
     _fault(
         "point-compressed",
         "gives a public key that is no uncompressed point",
-        _answers(Instruction.REGISTER, _flipped(1)),
+        _answers(Instruction.REGISTER, flipped(1)),
         layer=Layer.CRYPTOGRAPHY,
     ),
     _fault(
         "registration-bad",
         "attests with a signature that does not hold",
-        _answers(Instruction.REGISTER, _flipped(-1)),
+        _answers(Instruction.REGISTER, flipped(-1)),
         layer=Layer.CRYPTOGRAPHY,
     ),
     _fault(
         "certificate-bad",
         "sends a certificate that cannot be read",
-        _answers(Instruction.REGISTER, lambda data: data[: 67 + data[66]] + b"\x31" + data[68 + data[66] :]),
+        _answers(Instruction.REGISTER, lambda data: put(data, 67 + data[66], b"\x31")),
         layer=Layer.CRYPTOGRAPHY,
     ),
     _fault(
         "handle-empty",
         "gives key handles of no bytes",
-        _answers(Instruction.REGISTER, lambda data: data[:66] + b"\x00" + data[67:]),
+        _answers(Instruction.REGISTER, lambda data: put(data, 66, b"\x00")),
     ),
     _fault("repeats-itself", "gives the same key handle again and again", _repeats),
+    # U2F Raw Message Formats §4.2
     _fault(
         "registers-untouched",
         "registers though nobody touched it",
-        lambda commands: _Untouched(commands, Instruction.REGISTER),
+        _untouched(Instruction.REGISTER),
         caught_by="the user, whose key is used behind their back",
     ),
+    # U2F Raw Message Formats §5.2
     _fault(
         "signs-untouched",
         "signs though nobody touched it",
-        lambda commands: _Untouched(commands, Instruction.AUTHENTICATE),
+        _untouched(Instruction.AUTHENTICATE),
         caught_by="the user, whose key is used behind their back",
     ),
+    # U2F Raw Message Formats §5.4
     _fault(
         "presence-not-told",
         "signs without saying that it was touched",
-        _answers(Instruction.AUTHENTICATE, _flipped(0, 0x01)),
+        _answers(Instruction.AUTHENTICATE, flipped(0, 0x01)),
     ),
     _fault(
         "signature-bad",
         "signs what does not verify",
-        _answers(Instruction.AUTHENTICATE, _flipped(-1)),
+        _answers(Instruction.AUTHENTICATE, flipped(-1)),
         layer=Layer.CRYPTOGRAPHY,
     ),
     _fault(
@@ -266,6 +226,7 @@ FAULTS = (
         _answers(Instruction.AUTHENTICATE, _count_stuck),
         layer=Layer.CRYPTOGRAPHY,
     ),
+    # U2F Raw Message Formats §5.1
     _fault("any-application", "uses a key handle for any application", _other_application),
     _fault("handle-half-read", "tells key handles apart by their beginnings alone", _handle_half_read),
     _fault(
@@ -286,19 +247,21 @@ FAULTS = (
         _status(_authenticate, StatusWord.WRONG_DATA, _OTHER),
         caught_by=PLATFORM,
     ),
-    Fault(
-        name="u2f-touch-unnamed",
-        layer=Layer.MEANING,
-        sentence="does not say that it waits for a touch",
+    # U2F Raw Message Formats §4.2, U2F Raw Message Formats §5.1
+    _fault(
+        "touch-unnamed",
+        "does not say that it waits for a touch",
         caught_by=PLATFORM,
         packets=lambda packets: ChangedPackets(packets, outgoing=_touch_unnamed),
     ),
+    # U2F Raw Message Formats §6, U2F Raw Message Formats §4.1, U2F Raw Message Formats §5.1
     _fault(
         "length-unnamed",
         "does not say that a request has a wrong length",
         _status(_any, StatusWord.WRONG_LENGTH, _OTHER),
         caught_by=PLATFORM,
     ),
+    # U2F Raw Message Formats §3.3
     _fault(
         "instruction-unnamed",
         "does not say that it does not know an instruction",
@@ -311,6 +274,7 @@ FAULTS = (
         _status(_other_class, None, _OTHER),
         caught_by=PLATFORM,
     ),
+    # U2F Raw Message Formats §4.3
     _fault(
         "waits-for-registration",
         "refuses to register whoever touches it",

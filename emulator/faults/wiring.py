@@ -1,26 +1,17 @@
-"""What faults are made with: packets and answers changed on their way, authenticator data signed again."""
+"""What faults are made with: packets, commands and a card's APDUs that pass through other hands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from hashlib import sha256
-from typing import Any
+from collections.abc import Callable
 
 from emulator.card import Apdus
-from emulator.faults.fault import Parts
-from emulator.fido import cbor, cose
-from emulator.fido.attestation import Attestation, self_statement
-from emulator.fido.authenticator import CtapCommand
-from emulator.fido.credential import Credential, unwrap
+from emulator.faults.fault import Parts, Wrap
 from emulator.fido.ctaphid import Event, KeepaliveStatus
-from emulator.fido.gesture import Command
-from emulator.fido.state import AuthenticatorState
-from emulator.fido.status import CtapStatus
+from emulator.fido.gesture import Command, Given
 from emulator.security_key import Commands, Packets
 
-Members = dict[int, Any]
-"""The members of a CTAP2 request or response, by number."""
+Run = Callable[[bytes, Command, float], Command]
+"""What runs in the place of the command that a message has begun at a time."""
 
 
 class ChangedPackets:
@@ -88,8 +79,10 @@ class ChangedPackets:
 class ChangedCommands:
     """Commands whose requests and answers pass through other hands.
 
-    ``request`` gives the CTAP2 message that the authenticator gets in the place of another, ``answer`` what
-    the platform gets, from the message that it sent and its answer; ``apdu`` and ``apdu_answer`` likewise.
+    ``request`` gives the CTAP2 message that the authenticator gets in the place of another, ``time`` when it
+    takes that to be, ``run`` what is run in the place of the command, ``answer`` what the platform gets, from
+    the message that it sent and its answer. ``apdu``, ``run_apdu`` and ``apdu_answer`` are U2F's likewise,
+    and ``power_cycle`` is what there is of one.
     """
 
     def __init__(
@@ -97,24 +90,61 @@ class ChangedCommands:
         inner: Commands,
         *,
         request: Callable[[bytes], bytes] = lambda message: message,
+        time: Callable[[bytes, float], float] = lambda _, now: now,
+        run: Run = lambda _, command, __: command,
         answer: Callable[[bytes, bytes], bytes] = lambda _, answer: answer,
         apdu: Callable[[bytes], bytes] = lambda apdu: apdu,
+        run_apdu: Run = lambda _, command, __: command,
         apdu_answer: Callable[[bytes, bytes], bytes] = lambda _, answer: answer,
+        power_cycle: Callable[[float], None] | None = None,
     ) -> None:
         self._inner = inner
-        self._request, self._answer = request, answer
-        self._apdu, self._apdu_answer = apdu, apdu_answer
+        self._request, self._time, self._run, self._answer = request, time, run, answer
+        self._apdu, self._run_apdu, self._apdu_answer = apdu, run_apdu, apdu_answer
+        self._power_cycle = power_cycle or inner.power_cycle
 
     def cbor(self, message: bytes, now: float) -> Command:
-        answer = yield from self._inner.cbor(self._request(message), now)
+        command = self._inner.cbor(self._request(message), self._time(message, now))
+        answer = yield from self._run(message, command, now)
         return self._answer(message, answer)
 
     def msg(self, apdu: bytes, now: float) -> Command:
-        answer = yield from self._inner.msg(self._apdu(apdu), now)
+        command = self._inner.msg(self._apdu(apdu), now)
+        answer = yield from self._run_apdu(apdu, command, now)
         return self._apdu_answer(apdu, answer)
 
     def power_cycle(self, now: float) -> None:
-        self._inner.power_cycle(now)
+        self._power_cycle(now)
+
+
+def together(*wraps: Wrap) -> Wrap:
+    """Several of them, the later ones over the earlier."""
+
+    def wrap(inner: Commands, parts: Parts) -> Commands:
+        for each in wraps:
+            inner = each(inner, parts)
+        return inner
+
+    return wrap
+
+
+def untouched(wanted: Callable[[bytes], bool]) -> Run:
+    """Commands that take every gesture for made."""
+
+    def run(message: bytes, command: Command, now: float) -> Command:
+        return _ended(command, now) if wanted(message) else (yield from command)
+
+    return run
+
+
+def _ended(command: Command, now: float) -> bytes:
+    try:
+        next(command)
+        while True:
+            command.send(Given(now=now))
+    except StopIteration as ended:
+        answer: bytes = ended.value
+        return answer
 
 
 class ChangedApdus:
@@ -152,192 +182,3 @@ class ChangedApdus:
         answers = [self._answer(self._asked, answer) for answer in self._inner.packets_to_send()]
         added, self._added = self._added, []
         return added + answers
-
-
-def members_of(message: bytes) -> Members:
-    """The members of a request (command byte first) or an answer (status byte first); none if unreadable."""
-    try:
-        members = cbor.decode(message[1:], max_depth=8) if len(message) > 1 else {}
-    except Exception:  # a peer's nonsense is for the authenticator to judge
-        return {}
-    return members if isinstance(members, dict) else {}
-
-
-def on_request(
-    command: CtapCommand, change: Callable[[Members], Members | None], *, subcommand: int | None = None
-) -> Callable[[Commands, Parts], Commands]:
-    """Requests of ``command`` with their members changed; ``None`` leaves them as they are."""
-
-    def request(message: bytes) -> bytes:
-        if not _is(message, command, subcommand) or (changed := change(members_of(message))) is None:
-            return message
-        return message[:1] + cbor.encode(changed)
-
-    return lambda commands, _: ChangedCommands(commands, request=request)
-
-
-def on_answer(
-    command: CtapCommand,
-    change: Callable[[Members], Members | bytes],
-    *,
-    subcommand: int | None = None,
-) -> Callable[[Commands, Parts], Commands]:
-    """Successful answers to ``command`` changed: other members, or all that follows the status as bytes."""
-
-    def answer(message: bytes, answer: bytes) -> bytes:
-        if not _is(message, command, subcommand) or answer[0] != CtapStatus.SUCCESS:
-            return answer
-        changed = change(members_of(answer))
-        return answer[:1] + (changed if isinstance(changed, bytes) else cbor.encode(changed))
-
-    return lambda commands, _: ChangedCommands(commands, answer=answer)
-
-
-def on_status(
-    command: CtapCommand, statuses: dict[CtapStatus, CtapStatus], *, subcommand: int | None = None
-) -> Callable[[Commands, Parts], Commands]:
-    """Refusals of ``command`` told as others."""
-
-    def answer(message: bytes, answer: bytes) -> bytes:
-        if not _is(message, command, subcommand) or len(answer) != 1:
-            return answer
-        return bytes((statuses.get(CtapStatus(answer[0]), answer[0]),))
-
-    return lambda commands, _: ChangedCommands(commands, answer=answer)
-
-
-def on_auth_data(
-    *commands: CtapCommand, change: Callable[[bytes], bytes]
-) -> Callable[[Commands, Parts], Commands]:
-    """Authenticator data changed in answers to ``commands``, and signed again so that the signature holds."""
-
-    def wrap(inner: Commands, parts: Parts) -> Commands:
-        def answer(message: bytes, answer: bytes) -> bytes:
-            if answer[0] != CtapStatus.SUCCESS or message[0] not in commands:
-                return answer
-            members = members_of(answer)
-            if 2 not in members:
-                return answer
-            signed = resigned(parts, message, {**members, 2: change(members[2])})
-            return answer[:1] + cbor.encode(signed)
-
-        return ChangedCommands(inner, answer=answer)
-
-    return wrap
-
-
-def resigned(parts: Parts, message: bytes, members: Members) -> Members:
-    """makeCredential's or getAssertion's response with its signature made anew over its authData."""
-    request, auth_data = members_of(message), members[2]
-    if message[0] == CtapCommand.MAKE_CREDENTIAL:
-        length = int.from_bytes(auth_data[53:55], "big")
-        credential_id, rp_id, client_data_hash = auth_data[55 : 55 + length], request[2]["id"], request[1]
-        if members[1] != "packed":
-            return members
-        if "x5c" in members[3]:
-            attestation = Attestation.of_model(parts.profile.aaguid, chained=parts.profile.attestation_chain)
-            return {**members, 3: attestation.packed_statement(auth_data, client_data_hash)}
-        key = private_key(parts, credential_id, rp_id)
-        return {**members, 3: self_statement(auth_data, client_data_hash, key)}
-    key = private_key(parts, members[1]["id"], request[1])
-    return {**members, 3: key.sign(auth_data + request[2])}
-
-
-def private_key(parts: Parts, credential_id: bytes, rp_id: str) -> cose.PrivateKey:
-    """The key of one of our credentials."""
-    credential = credential_of(parts, credential_id, rp_id)
-    return cose.load(credential.algorithm, credential.private_key)
-
-
-def credential_of(parts: Parts, credential_id: bytes, rp_id: str) -> Credential:
-    """One of our credentials, kept or carried in its ID."""
-    rp_id_hash, master_secret = sha256(rp_id.encode()).digest(), parts.store.master_secret
-    assert master_secret is not None
-    credential = parts.store.credential(credential_id) or unwrap(credential_id, rp_id_hash, master_secret)
-    assert credential is not None, "an answer of ours names a credential of ours"
-    return credential
-
-
-def _is(message: bytes, command: CtapCommand, subcommand: int | None) -> bool:
-    if message[:1] != bytes((command,)):
-        return False
-    if subcommand is None:
-        return True
-    place = 2 if command in (CtapCommand.CLIENT_PIN, CtapCommand.BIO_ENROLLMENT) else 1
-    return members_of(message).get(place) == subcommand
-
-
-class _Beforehand:
-    """Commands before each of which something is done to the authenticator's state."""
-
-    def __init__(
-        self, inner: Commands, act: Callable[[bytes, float], None], power: Callable[[float], None]
-    ) -> None:
-        self._inner, self._act, self._power = inner, act, power
-
-    def cbor(self, message: bytes, now: float) -> Command:
-        self._act(message, now)
-        return (yield from self._inner.cbor(message, now))
-
-    def msg(self, apdu: bytes, now: float) -> Command:
-        return self._inner.msg(apdu, now)
-
-    def power_cycle(self, now: float) -> None:
-        self._power(now)
-
-
-def before(
-    command: CtapCommand | None, act: Callable[[AuthenticatorState], None], *, subcommand: int | None = None
-) -> Callable[[Commands, Parts], Commands]:
-    """Something done to the state before each ``command``, or with ``None`` before every one."""
-
-    def wrap(inner: Commands, parts: Parts) -> Commands:
-        def first(message: bytes, _: float) -> None:
-            if command is None or _is(message, command, subcommand):
-                act(parts.state)
-
-        return _Beforehand(inner, first, inner.power_cycle)
-
-    return wrap
-
-
-def instead_of_power_cycle(
-    act: Callable[[AuthenticatorState, float], None],
-) -> Callable[[Commands, Parts], Commands]:
-    """A power cycle that does something else."""
-    return lambda inner, parts: _Beforehand(inner, lambda *_: None, lambda now: act(parts.state, now))
-
-
-def taken_for(
-    command: CtapCommand, others: Callable[[bytes], Iterable[bytes]]
-) -> Callable[[Commands, Parts], Commands]:
-    """A pinUvAuthParam of ``command`` that is good also if it was made over one of the ``others``."""
-
-    def act(state: AuthenticatorState) -> None:
-        for protocol in state.session.protocols.values():
-            sound = partial(type(protocol).verify, protocol)
-
-            def verify(
-                key: bytes, message: bytes, signature: bytes, sound: Callable[..., bool] = sound
-            ) -> bool:
-                return any(sound(key, each, signature) for each in (message, *others(message)))
-
-            protocol.verify = verify  # type: ignore[method-assign]  # broken on purpose
-
-    return before(command, act)
-
-
-def afterwards(
-    command: CtapCommand, act: Callable[[AuthenticatorState], None]
-) -> Callable[[Commands, Parts], Commands]:
-    """Something done to the state when ``command`` is over."""
-
-    def wrap(inner: Commands, parts: Parts) -> Commands:
-        def answer(message: bytes, answer: bytes) -> bytes:
-            if message[0] == command:
-                act(parts.state)
-            return answer
-
-        return ChangedCommands(inner, answer=answer)
-
-    return wrap
