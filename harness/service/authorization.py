@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from harness.service import policy
-from harness.service.environment import Environment
+from harness.service.environment import CALL, Environment
 from harness.service.errors import AccessDenied, ExpiredToken, InvalidClientTokenId
 from harness.service.events import SENDER
 from harness.service.grants import Role, RoleSession
@@ -19,6 +19,11 @@ _SEVERITY = (Verdict.ALLOWED, Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
 _TEXTS = {
     Verdict.IMPLICIT_DENY: ("no_policy_allows", "no_boundary_allows", "no_session_policy_allows"),
     Verdict.EXPLICIT_DENY: ("policy_denies", "boundary_denies", "session_policy_denies"),
+}
+# What the trail calls an action that is no operation of its name.
+_EVENTS = {
+    "aws-portal:ViewAccount": "account:GetContactInformation",
+    "aws-portal:ModifyAccount": "account:PutContactInformation",
 }
 _parsed = lru_cache(maxsize=256)(Policy.parse)
 
@@ -47,11 +52,15 @@ def authorize(
     verdict = strictest(*verdicts)
     if verdict is not Verdict.ALLOWED:
         because = environment.profile.say(_TEXTS[verdict][verdicts.index(verdict)], action=action)
-        raise AccessDenied(
+        denial = AccessDenied(
             environment.profile.say(
                 "not_authorized", arn=caller.arn, action=action, resource=resource, because=because
             )
         )
+        if CALL.get() is None and caller.via == "console":  # nobody else tells of what a page asks for
+            source, _, name = _EVENTS.get(action, action).partition(":")
+            environment.happened(name, caller.account_id, caller.user.name, denial, caller, source)
+        raise denial
 
 
 def strictest(*verdicts: Verdict) -> Verdict:

@@ -34,15 +34,13 @@ class Contacts:
 
         Spaces, hyphens, dots and parentheses are left out. ValidationError.
         """
-        authorize(self._environment, caller, "aws-portal:ModifyAccount", "*")
-        number = _BETWEEN_DIGITS.sub("", phone_number)
-        if not _PHONE_NUMBER.fullmatch(number):
-            raise ValidationError(self._profile.say("phone_number_wrong"))
-        with self._environment.store.transaction() as transaction:
-            transaction.put(replace(_account(transaction, caller), phone_number=number))
-        self._environment.happened(
-            "PutContactInformation", caller.account_id, caller.user.name, False, caller
-        )
+        with self._environment.acting("PutContactInformation", caller, "account"):
+            authorize(self._environment, caller, "aws-portal:ModifyAccount", "*")
+            number = _BETWEEN_DIGITS.sub("", phone_number)
+            if not _PHONE_NUMBER.fullmatch(number):
+                raise ValidationError(self._profile.say("phone_number_wrong"))
+            with self._environment.store.transaction() as transaction:
+                transaction.put(replace(_account(transaction, caller), phone_number=number))
 
     def keep_sms_mfa_device(self, account_id: str, user_name: str, phone_number: str) -> None:
         """Make a user one who enabled SMS codes while that could be done; the operator's. NoSuchEntity."""

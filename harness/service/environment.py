@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,7 @@ _ASKED = ("userName", "serialNumber")  # what verbs tell of an event that is a p
 
 @dataclass(slots=True, kw_only=True)
 class ApiCall:
-    """A call of the API under way: what was asked and answered, and what its verbs have to tell of it."""
+    """A call under way: what was asked and answered, and what its verbs have to tell of it."""
 
     name: str
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -34,7 +35,7 @@ class ApiCall:
     more: dict[str, str] = field(default_factory=dict)
 
 
-# The API call that the present thread answers; the console answers none.
+# What the present thread does at a caller's request, once something is to tell of it: an API call, or a verb.
 CALL: ContextVar[ApiCall | None] = ContextVar("call", default=None)
 
 
@@ -84,16 +85,43 @@ class Environment:
             metadata=self.metadata,
         )
 
+    @contextmanager
+    def acting(
+        self, name: str, caller: Caller, source: str = "iam", *, ends: bool = True, **asked: str
+    ) -> Iterator[dict[str, str]]:
+        """Enter in the trail what is done at the caller's request, or that it is refused, as the block ends.
+
+        What the block is given takes what else there is to tell. An API call under way tells of itself.
+        ``ends`` is false for what another request will end: now only a refusal is told.
+        """
+        call = CALL.get()
+        if call is not None:
+            yield call.more
+            return
+        more, token = dict(asked), CALL.set(ApiCall(name=name))
+        refusal: AwsError | None = None
+        try:
+            yield more
+        except AwsError as error:
+            refusal = error
+        finally:
+            CALL.reset(token)
+        if ends or refusal is not None:
+            self.happened(name, caller.account_id, caller.user.name, refusal, caller, source, **more)
+        if refusal is not None:
+            raise refusal
+
     def happened(
         self,
         name: str,
         account_id: str,
         user_name: str,
-        refused: AwsError | bool = False,
+        refused: AwsError | str | None = None,
         who: Caller | User | None = None,
+        source: str = "iam",
         **more: str,
     ) -> None:
-        """Add an event to the trail; ``refused`` is the error that answers it, or that the sign-in failed.
+        """Add an event to the trail; ``refused`` is the error that answers it, or why a sign-in failed.
 
         What ``more`` says of an API call under way goes into that call's own event.
         """
@@ -111,7 +139,8 @@ class Environment:
                 identity=user_identity(account_id, user_name, who),
                 region=_REGION,
                 error_code=None if error is None else error.code,
-                error_message=error.message if error else "Failed authentication" if refused else None,
+                error_message=refused.message if isinstance(refused, AwsError) else refused,
+                source=f"{source}.amazonaws.com",
                 asked=asked,
                 more=more,
             )
@@ -153,7 +182,9 @@ def user_identity(account_id: str, user_name: str, who: Caller | User | None) ->
     """CloudTrail User Guide, "CloudTrail userIdentity element"."""
     principal = who.user if isinstance(who, Caller) else who
     identity: dict[str, Any] = {"accountId": account_id}
-    if principal is not None:
+    if isinstance(principal, User) and not principal.name:  # nobody
+        identity["accessKeyId"] = ""
+    elif principal is not None:
         identity |= {"principalId": principal.user_id, "arn": principal.arn}
     session: dict[str, Any] = {}
     if isinstance(principal, RoleSession):

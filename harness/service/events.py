@@ -23,6 +23,12 @@ from typing import Any, Literal
 ROOT = "root"
 EVENT_VERSION = "1.11"
 KEPT = 10_000
+
+# CloudTrail User Guide, "AWS Management Console sign-in events": why one failed, and a name that is nobody's.
+FAILED = "Failed authentication"
+UNKNOWN = "No username found in supplied account"
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
 SIGN_IN_EVENTS = {"ConsoleLogin", "CheckMfa"}
 _MEMBERS = {"eventTime": str, "eventName": str, "recipientAccountId": str, "userIdentity": dict}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal
 from urllib.parse import quote
@@ -37,6 +38,7 @@ from harness.service.model import (
     FidoSecurityKey,
     HardwareTotpDevice,
     MfaDevice,
+    TotpDevice,
     User,
     VirtualMfaDevice,
 )
@@ -82,28 +84,15 @@ class MfaDevices:
         self, caller: Caller, name: str, path: str = "/", tags: Tags = ()
     ) -> VirtualMfaDevice:
         """CreateVirtualMFADevice: unassigned, with a secret of its own."""
-        check_name(self._profile, "virtualMFADeviceName", name, self._profile.device_name_length)
-        check_path(self._profile, path)
         serial_number = self._profile.virtual_arn.format(account_id=caller.account_id, path=path, name=name)
-        authorize(self._environment, caller, "iam:CreateVirtualMFADevice", serial_number)
-        device = VirtualMfaDevice(
-            serial_number=serial_number,
-            name=name,
-            path=path,
-            account_id=caller.account_id,
-            totp=TotpState(
-                secret=self._environment.random_bytes(self._profile.virtual_secret_bytes),
-                digits=self._profile.totp_digits,
-                period=self._profile.totp_period,
-                algorithm=self._profile.totp_algorithm,
-            ),
-            created_at=self._environment.clock(),
-            tags=with_tags(self._profile, {}, tags),
-        )
-        with self._environment.store.transaction() as transaction:
-            refuse_taken_name(self._profile, transaction, caller.account_id, name)
-            transaction.put(device)
-        self._happened("CreateVirtualMFADevice", caller, serial_number)
+        with self._acting("CreateVirtualMFADevice", caller, serial_number):
+            check_name(self._profile, "virtualMFADeviceName", name, self._profile.device_name_length)
+            check_path(self._profile, path)
+            authorize(self._environment, caller, "iam:CreateVirtualMFADevice", serial_number)
+            device = self._new(caller, serial_number, name, path, tags)
+            with self._environment.store.transaction() as transaction:
+                refuse_taken_name(self._profile, transaction, caller.account_id, name)
+                transaction.put(device)
         return device
 
     def provisioning_uri(self, device: VirtualMfaDevice) -> str:
@@ -117,13 +106,13 @@ class MfaDevices:
 
     def delete_virtual_mfa_device(self, caller: Caller, serial_number: str) -> None:
         """DeleteVirtualMFADevice; DeleteConflict while it is a user's."""
-        authorize(self._environment, caller, "iam:DeleteVirtualMFADevice", serial_number)
-        with self._environment.store.transaction() as transaction:
-            device = self._virtual(transaction, caller, serial_number)
-            if device.user_name is not None:
-                raise DeleteConflict(self._profile.say("device_assigned"))
-            transaction.delete(device)
-        self._happened("DeleteVirtualMFADevice", caller, serial_number)
+        with self._acting("DeleteVirtualMFADevice", caller, serial_number):
+            authorize(self._environment, caller, "iam:DeleteVirtualMFADevice", serial_number)
+            with self._environment.store.transaction() as transaction:
+                device = self._virtual(transaction, caller, serial_number)
+                if device.user_name is not None:
+                    raise DeleteConflict(self._profile.say("device_assigned"))
+                transaction.delete(device)
 
     def enable_mfa_device(
         self,
@@ -138,33 +127,39 @@ class MfaDevices:
         EntityAlreadyExists if it is someone's, LimitExceeded if the user has as many as a user may have,
         InvalidAuthenticationCode.
         """
-        with self._environment.store.transaction() as transaction:
-            user = target(self._environment, transaction, caller, user_name, "iam:EnableMFADevice")
-            require_existing_device(self._profile, transaction, caller, user)
-            device = find_device(transaction, user.account_id, serial_number)
-            if device is None and transaction.get(HardwareTotpDevice, serial_number) is None:
-                raise NoSuchEntity(self._profile.say("device_not_found", serial_number=serial_number))
-            if device is None or device.user_name is not None or isinstance(device, FidoSecurityKey):
-                raise EntityAlreadyExists(self._profile.say("device_in_use"))
-            refuse_another_device(self._profile, transaction, user)
-            outcome = totp_rules.enable(
-                device.totp,
-                authentication_code_1,
-                authentication_code_2,
-                self._environment.clock(),
-                self._environment.totp_limits,
-            )
-            if isinstance(outcome, Accepted):
-                transaction.put(
-                    replace(
-                        device,
-                        totp=outcome.state,
-                        account_id=user.account_id,
-                        user_name=user.name,
-                        enabled_at=self._environment.clock(),
-                    )
+        with self._acting("EnableMFADevice", caller, serial_number, user_name) as told:
+            with self._environment.store.transaction() as transaction:
+                user = target(self._environment, transaction, caller, user_name, "iam:EnableMFADevice")
+                device = self._free(transaction, caller, user, serial_number)
+                outcome = totp_rules.enable(
+                    device.totp,
+                    authentication_code_1,
+                    authentication_code_2,
+                    self._environment.clock(),
+                    self._environment.totp_limits,
                 )
-        self._judged("EnableMFADevice", caller, user, serial_number, outcome)
+                if isinstance(outcome, Accepted):
+                    transaction.put(
+                        replace(
+                            device,
+                            totp=outcome.state,
+                            account_id=user.account_id,
+                            user_name=user.name,
+                            enabled_at=self._environment.clock(),
+                        )
+                    )
+            _refuse_codes(outcome, told)
+
+    def _free(self, transaction: Transaction, caller: Caller, user: User, serial_number: str) -> TotpDevice:
+        """The device of that serial number, that the user can have."""
+        require_existing_device(self._profile, transaction, caller, user)
+        device = find_device(transaction, user.account_id, serial_number)
+        if device is None and transaction.get(HardwareTotpDevice, serial_number) is None:
+            raise NoSuchEntity(self._profile.say("device_not_found", serial_number=serial_number))
+        if device is None or device.user_name is not None or isinstance(device, FidoSecurityKey):
+            raise EntityAlreadyExists(self._profile.say("device_in_use"))
+        refuse_another_device(self._profile, transaction, user)
+        return device
 
     def resync_mfa_device(
         self,
@@ -175,25 +170,29 @@ class MfaDevices:
         authentication_code_2: str,
     ) -> None:
         """ResyncMFADevice: two consecutive codes tell the service how the device's clock stands."""
-        with self._environment.store.transaction() as transaction:
-            user = target(self._environment, transaction, caller, user_name, "iam:ResyncMFADevice")
-            device = device_of(self._profile, transaction, user, serial_number)
-            if isinstance(device, FidoSecurityKey):
-                raise InvalidInput(self._profile.say("security_key_never_drifts"))
-            outcome = totp_rules.resync(
-                device.totp,
-                authentication_code_1,
-                authentication_code_2,
-                self._environment.clock(),
-                self._environment.totp_limits,
-            )
-            if isinstance(outcome, Accepted):
-                transaction.put(replace(device, totp=outcome.state))
-        self._judged("ResyncMFADevice", caller, user, serial_number, outcome)
+        with self._acting("ResyncMFADevice", caller, serial_number, user_name) as told:
+            with self._environment.store.transaction() as transaction:
+                user = target(self._environment, transaction, caller, user_name, "iam:ResyncMFADevice")
+                device = device_of(self._profile, transaction, user, serial_number)
+                if isinstance(device, FidoSecurityKey):
+                    raise InvalidInput(self._profile.say("security_key_never_drifts"))
+                outcome = totp_rules.resync(
+                    device.totp,
+                    authentication_code_1,
+                    authentication_code_2,
+                    self._environment.clock(),
+                    self._environment.totp_limits,
+                )
+                if isinstance(outcome, Accepted):
+                    transaction.put(replace(device, totp=outcome.state))
+            _refuse_codes(outcome, told)
 
     def deactivate_mfa_device(self, caller: Caller, user_name: str | None, serial_number: str) -> None:
         """DeactivateMFADevice: no longer the user's. A security key's credential is forgotten."""
-        with self._environment.store.transaction() as transaction:
+        with (
+            self._acting("DeactivateMFADevice", caller, serial_number, user_name),
+            self._environment.store.transaction() as transaction,
+        ):
             user = target(self._environment, transaction, caller, user_name, "iam:DeactivateMFADevice")
             require_existing_device(self._profile, transaction, caller, user)
             match device_of(self._profile, transaction, user, serial_number):
@@ -203,7 +202,6 @@ class MfaDevices:
                     transaction.put(replace(device, user_name=None, enabled_at=None))
                 case HardwareTotpDevice() as device:
                     transaction.put(replace(device, account_id=None, user_name=None, enabled_at=None))
-        self._happened("DeactivateMFADevice", caller, serial_number, userName=user.name)
 
     def list_mfa_devices(self, caller: Caller, user_name: str | None = None) -> list[MfaDevice]:
         """ListMFADevices: a user's, oldest first."""
@@ -254,24 +252,34 @@ class MfaDevices:
             raise NoSuchEntity(self._profile.say("device_not_found", serial_number=serial_number))
         return device
 
-    def _judged(self, name: str, caller: Caller, user: User, serial_number: str, outcome: Outcome) -> None:
-        """Enter the outcome of a pair of codes in the trail, and turn a refusal into the error."""
-        if isinstance(outcome, Accepted):
-            self._happened(name, caller, serial_number, userName=user.name)
-            return
-        self._environment.happened(
-            name,
-            caller.account_id,
-            caller.user.name,
-            InvalidAuthenticationCode(),
-            caller,
-            serialNumber=serial_number,
-            userName=user.name,
-            diagnosis=str(outcome),
+    def _new(self, caller: Caller, serial_number: str, name: str, path: str, tags: Tags) -> VirtualMfaDevice:
+        return VirtualMfaDevice(
+            serial_number=serial_number,
+            name=name,
+            path=path,
+            account_id=caller.account_id,
+            totp=TotpState(
+                secret=self._environment.random_bytes(self._profile.virtual_secret_bytes),
+                digits=self._profile.totp_digits,
+                period=self._profile.totp_period,
+                algorithm=self._profile.totp_algorithm,
+            ),
+            created_at=self._environment.clock(),
+            tags=with_tags(self._profile, {}, tags),
         )
-        raise InvalidAuthenticationCode
 
-    def _happened(self, name: str, caller: Caller, serial_number: str, **more: str) -> None:
-        self._environment.happened(
-            name, caller.account_id, caller.user.name, False, caller, serialNumber=serial_number, **more
-        )
+    def _acting(
+        self, name: str, caller: Caller, serial_number: str, user_name: str | None = ""
+    ) -> AbstractContextManager[dict[str, str]]:
+        """What is done to a device, for the trail; ``user_name`` ``None`` is the caller, "" nobody."""
+        whose = caller.user.name if user_name is None else user_name
+        if not whose:
+            return self._environment.acting(name, caller, serialNumber=serial_number)
+        return self._environment.acting(name, caller, serialNumber=serial_number, userName=whose)
+
+
+def _refuse_codes(outcome: Outcome, told: dict[str, str]) -> None:
+    """InvalidAuthenticationCode for a pair of codes that was refused; the trail is told why."""
+    if not isinstance(outcome, Accepted):
+        told["diagnosis"] = str(outcome)
+        raise InvalidAuthenticationCode

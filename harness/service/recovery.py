@@ -8,10 +8,13 @@ from urllib.parse import urlencode
 
 from harness.service import outbox, sessions
 from harness.service.environment import Environment
-from harness.service.errors import AccessDenied, InvalidInput, LimitExceeded
+from harness.service.errors import AccessDenied, AwsError, InvalidInput, LimitExceeded
+from harness.service.events import FAILED
 from harness.service.model import Account, AwaitingMfa, RootRecovery, SignedIn, User, session_key
 from harness.service.refusals import clear_refusals
 from harness.service.store import Transaction
+
+_ALTERNATIVE = {"MFAUsed": "No", "AlternativeFactors": "Yes"}
 
 VERIFY_EMAIL = "/sign-in/mfa/recovery/verify-email"
 """The console's path that an e-mail leads to."""
@@ -42,6 +45,12 @@ class Recovery:
         self._environment = environment
         self._profile = environment.profile
 
+    def _refused(self, user: User, error: AwsError) -> AwsError:
+        """``error``, told in the trail."""
+        more = {**_ALTERNATIVE, "diagnosis": f"{error.message}"}
+        self._environment.happened("ConsoleLogin", user.account_id, user.name, FAILED, user, **more)
+        return error
+
     def recovery(self, session_id: str) -> RecoveryState:
         """Where it stands."""
         with self._environment.store.transaction() as transaction:
@@ -63,7 +72,7 @@ class Recovery:
         with self._environment.store.transaction() as transaction:
             session, user, recovery = self._begun(transaction, session_id)
             if recovery.emails >= self._profile.recovery_emails:
-                raise LimitExceeded(self._profile.say("recovery_limit"))
+                raise self._refused(user, LimitExceeded(self._profile.say("recovery_limit")))
             if recovery.emails == 0:
                 until = self._environment.clock() + self._profile.recovery_s
                 transaction.put(replace(session, expires_at=until))
@@ -81,10 +90,10 @@ class Recovery:
     def verify_recovery_email(self, session_id: str, token: str) -> None:
         """The link of the last e-mail was followed, in the browser that gave the password."""
         with self._environment.store.transaction() as transaction:
-            _, _, recovery = self._begun(transaction, session_id)
+            _, user, recovery = self._begun(transaction, session_id)
             sent = recovery.email_token_key or ""
             if not hmac.compare_digest(session_key(token), sent):
-                raise AccessDenied(self._profile.say("recovery_wrong_link"))
+                raise self._refused(user, AccessDenied(self._profile.say("recovery_wrong_link")))
             transaction.put(replace(recovery, email_verified=True))
 
     def call_recovery_phone(self, session_id: str) -> None:
@@ -92,12 +101,12 @@ class Recovery:
         with self._environment.store.transaction() as transaction:
             _, user, recovery = self._begun(transaction, session_id)
             if not recovery.email_verified:
-                raise AccessDenied(self._profile.say("recovery_out_of_turn"))
+                raise self._refused(user, AccessDenied(self._profile.say("recovery_out_of_turn")))
             phone_number = _account(transaction, user).phone_number
             if phone_number is None:
-                raise InvalidInput(self._profile.say("recovery_no_phone"))
+                raise self._refused(user, InvalidInput(self._profile.say("recovery_no_phone")))
             if recovery.calls >= self._profile.recovery_calls:
-                raise LimitExceeded(self._profile.say("recovery_limit"))
+                raise self._refused(user, LimitExceeded(self._profile.say("recovery_limit")))
             call = outbox.send(self._environment, transaction, "call", user, to=phone_number)
             transaction.put(
                 replace(
@@ -114,18 +123,17 @@ class Recovery:
         with self._environment.store.transaction() as transaction:
             session, user, recovery = self._begun(transaction, session_id)
             if not (recovery.email_verified and recovery.phone_verified):
-                raise AccessDenied(self._profile.say("recovery_out_of_turn"))
+                raise self._refused(user, AccessDenied(self._profile.say("recovery_out_of_turn")))
             transaction.delete(recovery)
             clear_refusals(transaction, user, "mfa")
             signed_in = sessions.complete(self._environment, transaction, user, session)
-        more = {"MFAUsed": "No", "AlternativeFactors": "Yes"}
-        self._environment.happened("ConsoleLogin", user.account_id, user.name, False, user, **more)
+        self._environment.happened("ConsoleLogin", user.account_id, user.name, None, user, **_ALTERNATIVE)
         return signed_in
 
     def _begun(self, transaction: Transaction, session_id: str) -> tuple[AwaitingMfa, User, RootRecovery]:
         session, user = sessions.awaiting_mfa(self._environment, transaction, session_id)
         if not user.root or not self._profile.alternative_factors:
-            raise AccessDenied(self._profile.say("alternative_factors_off"))
+            raise self._refused(user, AccessDenied(self._profile.say("alternative_factors_off")))
         found = transaction.get(RootRecovery, session.key)
         if found is not None:
             return session, user, found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from harness.service import webauthn_rules
@@ -35,8 +36,11 @@ class SecurityKeys:
 
         Only the user's own keys are excluded: one key serves many users (S1).
         """
-        check_name(self._profile, "deviceName", device_name, self._profile.device_name_length)
-        with self._environment.store.transaction() as transaction:
+        with (
+            self._acting(caller, user_name, ends=False),
+            self._environment.store.transaction() as transaction,
+        ):
+            check_name(self._profile, "deviceName", device_name, self._profile.device_name_length)
             user = self._target(transaction, caller, user_name, "Create")
             require_existing_device(self._profile, transaction, caller, user)
             refuse_another_device(self._profile, transaction, user)
@@ -55,6 +59,25 @@ class SecurityKeys:
 
         The caller needs permission for what the key's metadata says of its certification.
         """
+        with self._acting(caller, user_name) as told:
+            user, challenge = self._begun(caller, user_name, device_name)
+            outcome = webauthn_rules.check_registration(
+                response_json, self._environment.expectations(user, challenge)
+            )
+            certifications = outcome.certifications if isinstance(outcome, Registered) else {}
+            with self._environment.store.transaction() as transaction:
+                user = self._target(transaction, caller, user_name, "Activate", certifications)
+            if not isinstance(outcome, Registered):
+                told["diagnosis"] = outcome.diagnosis
+                raise InvalidInput(self._profile.say("security_key_refused"))
+            key = self._enable(caller, user, device_name, outcome)
+            told["serialNumber"] = key.serial_number
+            return key
+
+    def _begun(
+        self, caller: Caller, user_name: str | None, device_name: str
+    ) -> tuple[User, Challenge | None]:
+        """Whose registration it is, and the challenge in play, which is spent from now on."""
         with self._environment.store.transaction() as transaction:
             user = transaction.get(User, user_key(caller.account_id, user_name or caller.user.name))
             if user is None or caller.via != "console":
@@ -62,21 +85,7 @@ class SecurityKeys:
             pending = transaction.get(PendingRegistration, _pending(caller, user, device_name).key)
             if pending is not None:
                 transaction.delete(pending)
-        # Committed: whatever follows, this challenge is spent.
-        challenge = pending.challenge if pending is not None and pending.device_name == device_name else None
-        outcome = webauthn_rules.check_registration(
-            response_json, self._environment.expectations(user, challenge)
-        )
-        certifications = outcome.certifications if isinstance(outcome, Registered) else {}
-        with self._environment.store.transaction() as transaction:
-            user = self._target(transaction, caller, user_name, "Activate", certifications)
-        if isinstance(outcome, Registered):
-            key = self._enable(caller, user, device_name, outcome)
-            self._happened(caller, user, serialNumber=key.serial_number)
-            return key
-        refusal = InvalidInput(self._profile.say("security_key_refused"))
-        self._happened(caller, user, refusal, diagnosis=outcome.diagnosis)
-        raise refusal
+        return user, pending.challenge if pending and pending.device_name == device_name else None
 
     def _enable(
         self, caller: Caller, user: User, device_name: str, registered: Registered
@@ -138,16 +147,11 @@ class SecurityKeys:
             {"iam:RegisterSecurityKey": state, **levels},
         )
 
-    def _happened(self, caller: Caller, user: User, refusal: InvalidInput | None = None, **more: str) -> None:
-        self._environment.happened(
-            "EnableMFADevice",
-            caller.account_id,
-            caller.user.name,
-            refusal or False,
-            caller,
-            userName=user.name,
-            **more,
-        )
+    def _acting(
+        self, caller: Caller, user_name: str | None, *, ends: bool = True
+    ) -> AbstractContextManager[dict[str, str]]:
+        whose = user_name or caller.user.name
+        return self._environment.acting("EnableMFADevice", caller, ends=ends, userName=whose)
 
 
 def _pending(

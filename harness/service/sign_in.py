@@ -9,6 +9,8 @@ from typing import Any
 from harness.service import sessions, totp_rules, webauthn_rules
 from harness.service.directory import devices_of
 from harness.service.environment import Environment
+from harness.service.errors import AccessDenied
+from harness.service.events import FAILED, HIDDEN, UNKNOWN
 from harness.service.model import (
     ROOT,
     Account,
@@ -28,6 +30,7 @@ from harness.service.store import Transaction
 from harness.service.totp_rules import Accepted, Outcome
 from harness.service.words import say
 
+_FOR_ROOT = say("Only the root user can resync a device before signing in.")
 _REFUSED = say("Your authentication information is incorrect. Please try again.")
 
 
@@ -76,44 +79,51 @@ class SignIn:
         SignInFailed for whatever is wrong. The root user does not exist here (S0).
         """
 
-        def wanted(transaction: Transaction) -> User | None:
+        def wanted(transaction: Transaction) -> User:
             account = transaction.get(Account, account_id_or_alias) or transaction.find(
                 Account, f"alias {account_id_or_alias}"
             )
             if account is None:
-                return None
+                return _NOBODY
             user = transaction.get(User, user_key(account.id, user_name))
-            return None if user is None or user.root else user
+            return replace(_NOBODY, account_id=account.id) if user is None or user.root else user
 
         return self._sign_in(wanted, password)
 
     def sign_in_root(self, email: str, password: str) -> SignInSession:
         """Sign an account's root user in, by the account's e-mail address."""
 
-        def wanted(transaction: Transaction) -> User | None:
+        def wanted(transaction: Transaction) -> User:
             account = transaction.find(Account, f"email {email.lower()}")
-            return None if account is None else transaction.get(User, user_key(account.id, ROOT))
+            root = None if account is None else transaction.get(User, user_key(account.id, ROOT))
+            return root or _NOBODY
 
         return self._sign_in(wanted, password)
 
-    def _sign_in(self, wanted: Callable[[Transaction], User | None], password: str) -> SignInSession:
+    def _sign_in(self, wanted: Callable[[Transaction], User], password: str) -> SignInSession:
         with self._environment.store.transaction() as transaction:
             claimed = wanted(transaction)
         # Outside any transaction, for it takes long; and as long for a user that does not exist.
-        password_hash = None if claimed is None else claimed.password_hash
-        right = self._environment.passwords.check(password_hash, password)
+        right = self._environment.passwords.check(claimed.password_hash, password)
         with self._environment.store.transaction() as transaction:
-            session = self._judge_password(transaction, claimed or _NOBODY, right)
-        if claimed is None:
-            raise SignInFailed
+            session = self._judge_password(transaction, claimed, right)
         if session is None:
-            self._console_login(claimed, refused=True)
+            self._tell_of_failure(claimed)
             raise SignInFailed
         if isinstance(session, SignedIn):
             self._console_login(claimed)
         else:
             self._check_mfa(claimed, self.mfa_methods(session))
         return session
+
+    def _tell_of_failure(self, claimed: User) -> None:
+        """In the account's trail; a name that is no user's is hidden there, for it may be a password."""
+        if claimed.name:
+            self._console_login(claimed, refused=FAILED)
+        elif claimed.account_id:
+            self._environment.happened(
+                "ConsoleLogin", claimed.account_id, HIDDEN, UNKNOWN, claimed, MFAUsed="No"
+            )
 
     def _judge_password(self, transaction: Transaction, claimed: User, right: bool) -> SignInSession | None:
         user = transaction.get(User, claimed.key)
@@ -172,9 +182,14 @@ class SignIn:
         authentication_code_1: str,
         authentication_code_2: str,
     ) -> AwaitingMfa:
-        """Resync a device without signing in, as root can (S2); the next code then signs in."""
+        """Resync a device without signing in, as root can (S2); the next code then signs in.
+
+        AccessDenied for anybody else.
+        """
         with self._environment.store.transaction() as transaction:
             session, user = sessions.awaiting_mfa(self._environment, transaction, session_id)
+            if not user.root:
+                raise self._for_root_alone(user)
             accepted, diagnosis = self._judge(
                 transaction, user, serial_number, self._resync(authentication_code_1, authentication_code_2)
             )
@@ -190,6 +205,11 @@ class SignIn:
             "ResyncMFADevice", user.account_id, user.name, serialNumber=accepted.serial_number
         )
         return session
+
+    def _for_root_alone(self, user: User) -> AccessDenied:
+        denial = AccessDenied(_FOR_ROOT)
+        self._environment.happened("ResyncMFADevice", user.account_id, user.name, denial, user)
+        return denial
 
     def _resync(self, code_1: str, code_2: str) -> Callable[[TotpDevice], Outcome]:
         return lambda device: totp_rules.resync(
@@ -282,7 +302,7 @@ class SignIn:
             event,
             user.account_id,
             user.name,
-            True,
+            FAILED,
             user,
             **used,
             diagnosis=diagnosis,
@@ -295,7 +315,7 @@ class SignIn:
         return transaction.list(FidoSecurityKey, account_id=user.account_id, user_name=user.name)
 
     def _console_login(
-        self, user: User, device: MfaDevice | None = None, refused: bool = False, note: str = ""
+        self, user: User, device: MfaDevice | None = None, refused: str | None = None, note: str = ""
     ) -> None:
         more = {"MFAUsed": "No" if device is None else "Yes"}
         if device is not None:
@@ -307,4 +327,4 @@ class SignIn:
     def _check_mfa(self, user: User, devices: list[MfaDevice]) -> None:
         kinds = {_MFA_TYPES[type(device)] for device in devices}
         kind = kinds.pop() if len(kinds) == 1 else "Multiple MFA Devices"
-        self._environment.happened("CheckMfa", user.account_id, user.name, False, user, MfaType=kind)
+        self._environment.happened("CheckMfa", user.account_id, user.name, None, user, MfaType=kind)

@@ -172,13 +172,9 @@ def show_troubleshooting(visit: Visit) -> Answer:
 
 
 def resync_before_sign_in(visit: Visit) -> Answer:
-    session = visit.awaiting_mfa
-    if session.user_name != ROOT:
-        message = say("Only the root user can resync a device before signing in.")
-        raise PageError(403, say("Not allowed"), message)
     try:
         visit.identity.resync_before_sign_in(
-            session.id, visit.asked("device") or None, visit.asked("code_1"), visit.asked("code_2")
+            visit.awaiting_mfa.id, visit.asked("device") or None, visit.asked("code_1"), visit.asked("code_2")
         )
     except MfaRefused as error:
         return _again(show_troubleshooting, visit, error.args[0])
