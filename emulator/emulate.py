@@ -22,6 +22,7 @@ from emulator.fido.gesture import LONG_TOUCH_TIME, Gesture
 from emulator.keyring import KeyRing, KeyRingError
 from emulator.profile import Profile, ProfileError, profile_names
 from emulator.sealing import PASSPHRASE_VARIABLE, StoreError
+from emulator.system_random import SystemRandom
 from emulator.transports.control import ControlEndpoint
 from emulator.transports.port import PortError
 from emulator.transports.robot import Robot
@@ -163,7 +164,7 @@ def emulate(
     try:
         key_ring = KeyRing(
             profile=Profile.load(profile),
-            random_bytes=os.urandom,
+            random_bytes=SystemRandom(),
             touch="never" if touch == PROMPT else touch,
             uv="never" if uv == PROMPT else uv,
             pin=pin,

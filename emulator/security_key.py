@@ -121,8 +121,9 @@ class SecurityKey:
     """An emulated security key: packets, gestures and the time in; packets out.
 
     ``profile`` is a :class:`Profile` or its name. ``seed`` makes every key and nonce reproducible; without
-    it pass ``random_bytes``, such as ``os.urandom``. Every ``now`` is in seconds on one clock of the
-    caller's. ``touch`` and ``uv`` say when the person touches the key or is verified by it:
+    it pass ``random_bytes``, such as a :class:`~emulator.system_random.SystemRandom`. Every ``now`` is in
+    seconds on one clock of the caller's. ``touch`` and ``uv`` say when the person touches the key or is
+    verified by it:
 
     - ``"always"``: at once, whenever asked;
     - a number: that many seconds after a command asked; for U2F, whose platform polls, after its first poll;
@@ -540,7 +541,7 @@ def _randomness(
         return random_bytes
     if seed is not None and random_bytes is None:
         return RandomStream(seed)
-    raise ValueError("a key needs either a seed, to be reproducible, or random_bytes, such as os.urandom")
+    raise ValueError("a key needs either a seed, to be reproducible, or random_bytes, such as SystemRandom()")
 
 
 def _log_error(error: Exception) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag
 from struct import Struct
@@ -27,18 +26,18 @@ class Flags(IntFlag):
 _AT, _ED = int(Flags.AT), int(Flags.ED)  # an IntFlag's own | costs as much as the rest of authenticator data
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AttestedCredentialData:
     """A new credential's name and public key (WebAuthn Level 3 §6.5.1); ``aaguid`` is 16 bytes."""
 
     aaguid: bytes
     credential_id: bytes
-    cose_key: Mapping[int, int | bytes]
+    cose_key: dict[int, int | bytes]
 
     def encode(self) -> bytes:
         """AAGUID ‖ length ‖ credential ID ‖ COSE_Key."""
         length = len(self.credential_id).to_bytes(2, "big")
-        return self.aaguid + length + self.credential_id + cbor.encode(dict(self.cose_key))
+        return self.aaguid + length + self.credential_id + cbor.encode(self.cose_key)
 
 
 def authenticator_data(

@@ -131,7 +131,7 @@ def _encoded(value: Any, depth: int) -> bytes:
         return _head(_TEXT, len(content)) + content
     if kind is dict and depth:
         encoded = _head(_MAP, len(value))
-        for key, encoded_key in _keys(tuple(value), tuple(map(type, value))):
+        for key, encoded_key in _keys(*value):
             encoded += encoded_key + _encoded(value[key], depth - 1)
         return encoded
     if kind is list and depth:
@@ -158,13 +158,13 @@ _SHORT_HEADS = [
 ]
 
 
-@lru_cache(maxsize=256)
-def _keys(keys: tuple[Any, ...], kinds: tuple[type, ...]) -> list[tuple[Any, bytes]]:
-    """A map's keys, each with its encoding, in the order of these; ``kinds`` tell True from 1.
+@lru_cache(maxsize=256, typed=True)  # typed, to tell True from 1
+def _keys(*keys: Any) -> list[tuple[Any, bytes]]:
+    """A map's keys, each with its encoding, in the order of these.
 
     Messages have the same few sets of keys again and again.
     """
-    for key, kind in zip(keys, kinds, strict=True):
-        if kind not in (str, bytes) and (not isinstance(key, int) or kind is bool):
-            raise TypeError(f"no CTAP message has a {kind.__name__} for a key")
+    for key in keys:
+        if not isinstance(key, (int, bytes, str)) or isinstance(key, bool):
+            raise TypeError(f"no CTAP message has a {type(key).__name__} for a key")
     return sorted(((key, _encoded(key, 0)) for key in keys), key=lambda pair: pair[1])

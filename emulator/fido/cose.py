@@ -12,7 +12,6 @@ from typing import Protocol
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from emulator.fido.primes import next_prime
 
@@ -49,6 +48,12 @@ class Algorithm(IntEnum):
     ML_DSA_87 = -50
     RS256 = -257
 
+    __hash__ = int.__hash__  # an enumeration's own is by name, and slow
+
+
+ALGORITHMS = {int(algorithm): algorithm for algorithm in Algorithm}
+"""Each by its identifier; asking the enumeration takes longer."""
+
 
 class PrivateKey(Protocol):
     """A credential's private key."""
@@ -66,8 +71,20 @@ class PrivateKey(Protocol):
         """What :func:`load` makes this key from again; secret."""
 
 
-def generate(algorithm: Algorithm, random_bytes: Callable[[int], bytes]) -> PrivateKey:
-    """A new key of ``algorithm``; the same random bytes give the same key. RS256 takes a second or so."""
+class MakesKeys(Protocol):
+    """Randomness that also makes elliptic-curve keys by itself, quicker than they follow from bytes."""
+
+    def __call__(self, n: int, /) -> bytes: ...
+
+    def elliptic_key(self, curve: ec.EllipticCurve) -> ec.EllipticCurvePrivateKey:
+        """A new private key on ``curve``."""
+
+
+def generate(algorithm: Algorithm, random_bytes: Callable[[int], bytes] | MakesKeys) -> PrivateKey:
+    """A new key of ``algorithm``; the same random bytes give the same key. RS256 takes a second or so.
+
+    Randomness that makes keys (:class:`MakesKeys`) is asked for one where it can.
+    """
     match algorithm:
         case Algorithm.ES256 | Algorithm.ES384 | Algorithm.ES512:
             return EcdsaKey.generate(algorithm, random_bytes)
@@ -128,6 +145,12 @@ class _Domain:
         """FIPS 186-5 A.2.1: 64 bits more than the order has."""
         return int.from_bytes(random_bytes(self.length + 8), "big") % (self.order - 1) + 1
 
+    def key_from(self, random_bytes: Callable[[int], bytes] | MakesKeys) -> ec.EllipticCurvePrivateKey:
+        """A private key as ``random_bytes`` makes it, or else with a scalar from it."""
+        made: Callable[[ec.EllipticCurve], ec.EllipticCurvePrivateKey] | None
+        made = getattr(random_bytes, "elliptic_key", None)
+        return made(self.curve) if made else ec.derive_private_key(self.scalar_from(random_bytes), self.curve)
+
 
 # RFC 9053 §2.1; the orders are those of SP 800-186 §3.2.1.
 _DOMAINS = {
@@ -170,13 +193,14 @@ class EcdsaKey:
         self.algorithm = algorithm
 
     @classmethod
-    def generate(cls, algorithm: Algorithm, random_bytes: Callable[[int], bytes]) -> EcdsaKey:
+    def generate(cls, algorithm: Algorithm, random_bytes: Callable[[int], bytes] | MakesKeys) -> EcdsaKey:
         """A key that is ready to sign: it need not be loaded again."""
         domain = _DOMAINS[algorithm]
-        scalar = domain.scalar_from(random_bytes)
-        key = ec.derive_private_key(scalar, domain.curve)
-        point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        return cls(algorithm, key, scalar.to_bytes(domain.length, "big") + point[1:])
+        key = domain.key_from(random_bytes)
+        numbers = key.private_numbers()
+        point = numbers.public_numbers
+        raw = b"".join(n.to_bytes(domain.length, "big") for n in (numbers.private_value, point.x, point.y))
+        return cls(algorithm, key, raw)
 
     @classmethod
     def load(cls, algorithm: Algorithm, raw: bytes) -> EcdsaKey:

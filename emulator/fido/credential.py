@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from emulator.fido.cose import Algorithm
+from emulator.fido.cose import ALGORITHMS, Algorithm
 
 NONCE_LENGTH = 12
 TAG_LENGTH = 16
@@ -32,9 +32,9 @@ _cipher = lru_cache(maxsize=8)(AESGCM)
 """A master key's; there are few, and each is used again and again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Credential:
-    """A public key credential source (WebAuthn Level 3 §4) as the authenticator holds it.
+    """A public key credential source (WebAuthn Level 3 §4) as the authenticator holds it; never changed.
 
     ``private_key`` is what :func:`emulator.fido.cose.load` takes. ``rp_id`` is ``None`` where only its
     SHA-256, ``rp_id_hash``, is known: a credential that came out of its ID, and any made by U2F (there
@@ -42,6 +42,7 @@ class Credential:
     (CTAP 2.3 §12.1); the two CredRandoms are 32 bytes each, both or neither, for hmac-secret (§12.7);
     ``created`` orders credentials, the greatest being the newest. ``cred_blob`` is the relying party's
     (§12.2), ``large_blob_key`` 32 bytes (§12.3), ``third_party_payment`` whether others may start payments.
+    It is not frozen because one is made for every ceremony, which freezing would hold up more than sealing.
     """
 
     credential_id: bytes = b""
@@ -108,7 +109,7 @@ def unwrap(credential_id: bytes, rp_id_hash: bytes, master_key: bytes) -> Creden
     return Credential(
         credential_id=credential_id,
         private_key=payload[key_at:],
-        algorithm=Algorithm(algorithm),
+        algorithm=ALGORITHMS[algorithm],
         rp_id_hash=rp_id_hash,
         cred_protect=traits & _CRED_PROTECT,
         cred_random_with_uv=randoms[:CRED_RANDOM_LENGTH] or None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
@@ -33,6 +32,7 @@ from emulator.profile import (
 from emulator.random_stream import RandomStream
 from emulator.security_key import GesturePolicy, SecurityKey
 from emulator.store import CredentialStore, MemoryStore
+from emulator.system_random import SystemRandom
 from harness.devices.key import Key
 
 U2F_POLL_INTERVAL = 0.25
@@ -71,7 +71,7 @@ class EmulatedKey(Key):
         self._model = Profile.load(profile) if isinstance(profile, str) else profile
         store = MemoryStore() if store is None else store
         if seed is None and random_bytes is None:
-            random_bytes = os.urandom
+            random_bytes = SystemRandom()
         self.security_key = broken_key(
             faults_named(faults),
             self._model,

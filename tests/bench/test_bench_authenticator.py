@@ -37,6 +37,7 @@ from emulator.fido.gesture import Given
 from emulator.profile import Profile
 from emulator.sqlite_store import SqliteStore
 from emulator.store import CredentialStore, MemoryStore
+from emulator.system_random import SystemRandom
 
 NOW = 0.0
 SIGNED = bytes(69)  # authenticator data without extensions, and a hash
@@ -97,8 +98,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Credential
 def authenticator(request: pytest.FixtureRequest, store: CredentialStore) -> Authenticator:
     """Without a certificate to sign with, as the floor has none either."""
     profile = replace(Profile.load("ctap21"), attestation=request.param, discoverable_credentials=100_000)
-    stream = random.Random(0).randbytes  # noqa: S311  # to be reproducible
-    return Authenticator(profile, store=store, random_bytes=stream, now=NOW)
+    return Authenticator(profile, store=store, random_bytes=SystemRandom(), now=NOW)
 
 
 @pytest.fixture

@@ -37,12 +37,10 @@ def usable(credential: Credential, *, uv: bool, by_id: bool) -> bool:
 
     ``by_id`` says that the relying party named it.
     """
-    match credential.cred_protect:
-        case level if level == UV_REQUIRED:
-            return uv
-        case level if level == UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST:
-            return uv or by_id
-    return True
+    level = credential.cred_protect
+    if level == UV_REQUIRED:
+        return uv
+    return level != UV_OPTIONAL_WITH_CREDENTIAL_ID_LIST or uv or by_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from emulator.fido.authdata import authenticator_data
@@ -28,7 +29,7 @@ from emulator.fido.ctap2.verification import (
     require_always_uv,
     verify_user,
 )
-from emulator.fido.session import Permission, PinUvAuthToken, RememberedAssertions
+from emulator.fido.session import Permission, RememberedAssertions
 from emulator.fido.state import AuthenticatorState, Running
 from emulator.fido.status import CtapError, CtapStatus
 
@@ -103,12 +104,16 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     now = (yield from confirm_presence(evidence)) if up else evidence.now  # Steps 8 and 9
     salts = extension.open(state) if extension is not None else None  # Step 10
     up = up or evidence.up
-
-    def answer(credential: Credential) -> dict[int, Any]:
-        return _answer(state, request, credential, up=up, uv=evidence.uv, salts=salts, wanted=wanted)
-
+    answer = partial(_answer, state, request, up=up, uv=evidence.uv, salts=salts, wanted=wanted)
     response = answer(applicable[0])  # Steps 11 to 13
-    _remember(state, response, applicable, answer, evidence.token, now)  # Step 12.2
+    if len(applicable) > 1:  # Step 12.2: the others are for authenticatorGetNextAssertion
+        response[NUMBER_OF_CREDENTIALS] = len(applicable)
+        state.session.remembered = RememberedAssertions(
+            answer=answer,
+            credentials=list(reversed(applicable[1:])),
+            token=evidence.token,
+            deadline=now + NEXT_ASSERTION_TIME_LIMIT,
+        )
     return response
 
 
@@ -183,22 +188,3 @@ def _answer(
     if wanted.large_blob_key and credential.large_blob_key is not None:
         response[LARGE_BLOB_KEY] = credential.large_blob_key
     return response
-
-
-def _remember(
-    state: AuthenticatorState,
-    response: dict[int, Any],
-    applicable: Sequence[Credential],
-    answer: Callable[[Credential], dict[int, Any]],
-    token: PinUvAuthToken | None,
-    now: float,
-) -> None:
-    """Leave the rest for getNextAssertion, and say how many there are."""
-    if len(applicable) > 1:
-        response[NUMBER_OF_CREDENTIALS] = len(applicable)
-        state.session.remembered = RememberedAssertions(
-            answer=answer,
-            credentials=list(reversed(applicable[1:])),
-            token=token,
-            deadline=now + NEXT_ASSERTION_TIME_LIMIT,
-        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from emulator.fido import cose
@@ -163,8 +162,9 @@ def _algorithms(pub_key_cred_params: list[Any]) -> tuple[int, ...]:
 def _choose_algorithm(state: AuthenticatorState, request: Request) -> Algorithm:
     """Steps 3.1.3 and 3.2: the relying party's preference decides."""
     for alg in request.algorithms:
-        if alg in state.profile.algorithm_identifiers and cose.supported(alg):
-            return Algorithm(alg)
+        algorithm = cose.ALGORITHMS.get(alg)
+        if alg in state.profile.algorithm_identifiers and algorithm is not None and cose.supported(algorithm):
+            return algorithm
     raise CtapError(CtapStatus.UNSUPPORTED_ALGORITHM)
 
 
@@ -219,8 +219,7 @@ def _create(
     keeps_blob = discoverable and blob is not None and len(blob) <= state.profile.max_cred_blob_length
     if extensions.hmac_secret:
         randoms = state.random_bytes(CRED_RANDOM_LENGTH), state.random_bytes(CRED_RANDOM_LENGTH)
-    credential = partial(
-        Credential,
+    credential = Credential(
         private_key=key.to_bytes(),
         algorithm=key.algorithm,
         rp_id_hash=request.rp_id_hash,
@@ -238,10 +237,10 @@ def _create(
         third_party_payment=extensions.third_party_payment,
     )
     if discoverable:
-        credential_id = state.random_bytes(CREDENTIAL_ID_LENGTH)
+        credential.credential_id = state.random_bytes(CREDENTIAL_ID_LENGTH)
     else:
-        credential_id = wrap(credential(), state.master_secret, state.random_bytes)
-    return credential(credential_id=credential_id)
+        credential.credential_id = wrap(credential, state.master_secret, state.random_bytes)
+    return credential
 
 
 def _attest(
@@ -275,4 +274,6 @@ def _attest(
         state, choice, credential=credential, key=key, auth_data=auth_data, client_data_hash=client_data_hash
     )
     response: dict[int, Any] = {FMT: choice.fmt, AUTH_DATA: auth_data, ATT_STMT: att_stmt}
-    return response | {EP_ATT: True} if choice.identifies_key else response
+    if choice.identifies_key:
+        response[EP_ATT] = True
+    return response

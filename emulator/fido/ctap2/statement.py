@@ -43,7 +43,7 @@ def _may_identify_key(profile: Profile, rp_id: str, asked: int | None) -> bool:
     return vendor_facilitated and asked == EnterpriseAttestation.VENDOR_FACILITATED and listed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Choice:
     """An attestation of the profile's by name, its format, and whether it tells which key this is."""
 

@@ -53,21 +53,10 @@ def wait_for_presence(gesture: Gesture = Gesture.PRESENCE) -> Generator[Gesture,
     return given.now
 
 
-def wait_for_consent() -> Generator[Gesture, Given, float]:
-    """Wait for a touch, where no touch is a user who declines (§6.1.2 step 14, §6.2.2 step 9)."""
-    try:
-        given = yield Gesture.PRESENCE
-    except CtapError as error:
-        raise CtapError(CtapStatus.OPERATION_DENIED) from error
-    if not given.accepted:
-        raise CtapError(CtapStatus.OPERATION_DENIED)
-    return given.now
-
-
 def answer_probe(state: AuthenticatorState, claim: Claim) -> Generator[Gesture, Given, None]:
     """An empty pinUvAuthParam asks for a touch and whether there is a PIN (§6.1.2, §6.2.2 step 1)."""
     if claim.pin_uv_auth_param == b"" and (state.profile.client_pin or state.profile.pin_uv_auth_token):
-        yield from wait_for_consent()
+        yield from confirm_presence(Evidence(now=0.0))
         pin_is_set = state.store.user_verification.pin_hash is not None
         raise CtapError(CtapStatus.PIN_INVALID if pin_is_set else CtapStatus.PIN_NOT_SET)
 
@@ -138,10 +127,19 @@ def verify_user(state: AuthenticatorState, claim: Claim, now: float) -> Generato
 
 
 def confirm_presence(evidence: Evidence) -> Generator[Gesture, Given, float]:
-    """A touch unless there was one, which uses the token up (§6.1.2 steps 13, 14, §6.2.2 steps 8, 9)."""
+    """A touch unless there was one, which uses the token up (§6.1.2 steps 13, 14, §6.2.2 steps 8, 9).
+
+    No touch is a user who declines.
+    """
     now = evidence.now
     if not evidence.present:
-        now = yield from wait_for_consent()
+        try:
+            given = yield Gesture.PRESENCE
+        except CtapError as error:
+            raise CtapError(CtapStatus.OPERATION_DENIED) from error
+        if not given.accepted:
+            raise CtapError(CtapStatus.OPERATION_DENIED)
+        now = given.now
     if evidence.token is not None:
         evidence.token.spend()
     return now
