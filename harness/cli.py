@@ -10,15 +10,32 @@ import click
 
 # What else a command needs of ours it imports itself: pytest wants to be the first to import it.
 from harness.misuse import Misuse
-from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest, version
+from harness.runner import PytestCommand, broken, confirmed, given, packaged, preload, run_pytest, version
 
-LAZY = ("conform", "drift", "emulate", "faults", "metadata", "profile", "serve", "token")
-"""Commands that have a module of their own, imported when they are asked for."""
+LAZY = {
+    "conform": "Test a security key for conformance with CTAP.",
+    "drift": "Simulate a fleet of drifting tokens under servers' rules: who is refused, who calls, "
+    "who can guess.",
+    "emulate": "Plug emulated security keys into this machine, until Ctrl-C.",
+    "faults": "List what can be broken in an emulated key, and who should notice.",
+    "metadata": "Write metadata statements (FIDO MDS3, JSON) and the test certificates to FOLDER.",
+    "profile": "Make profiles: models of key for `keyrig emulate --profile` and `--key emulated:FILE.toml`.",
+    "serve": "Run the relying party on loopback until it is interrupted.",
+    "token": "Keep emulated OATH tokens, press them, program them, and move them as seed files.",
+}
+"""What the help says of commands that have a module of their own, imported when they are asked for."""
 
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *LAZY])
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, without importing every command for its line."""
+        shown = {**{name: click.Command(name, help=line) for name, line in LAZY.items()}, **self.commands}
+        limit = formatter.width - 6 - max(map(len, shown))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, shown[name].get_short_help_str(limit)) for name in sorted(shown)])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         match cmd_name:
@@ -59,8 +76,21 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
+def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"keyrig, version {version()}")
+        ctx.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version(), prog_name="keyrig")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """A rig for testing multi-factor sign-in: keys and tokens against an AWS-style relying party."""
 
@@ -71,6 +101,14 @@ def main() -> None:
 @click.argument("files", nargs=-1, metavar="[FILE...] [-- PYTEST_ARGS...]")
 @click.option("-k", "expression", metavar="EXPR", help="Only scenarios whose names match, as in pytest.")
 @click.option("-x", "first_failure", is_flag=True, help="Stop at the first failure.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Run them in N processes: as many as there are cores if not said, one for your FILEs and wherever "
+    "a device is in your hand.",
+)
 @click.option("-v", "verbose", count=True, help="Say more: each scenario's test and how long it took.")
 @click.option("-q", "quiet", is_flag=True, help="Only failures and the summary.")
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios instead of running them.")
@@ -102,6 +140,7 @@ def run(
     files: Sequence[str],
     expression: str | None,
     first_failure: bool,
+    jobs: int | None,
     verbose: int,
     quiet: bool,
     only_list: bool,
@@ -143,11 +182,12 @@ def run(
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + ["--collect-only"] * only_list
     tests = files or packaged("scenarios")
-    # Imported here, it comes from the compiled files; pytest would compile it and all it needs in every run.
-    import harness.world  # noqa: F401
-
     reporter = "harness.verdicts" if markdown else "harness.report"
-    sys.exit(run_pytest([*tests, "--tb=short", *args, *pytest_args], reporter))
+    preload("harness.world", reporter, "harness.parallel")
+    from harness.parallel import Parallel, cores
+
+    processes = Parallel(jobs or (1 if files else cores()))
+    sys.exit(run_pytest([*tests, "--tb=short", *args, *pytest_args], reporter, also=[processes]))
 
 
 @main.command("list")
@@ -172,6 +212,7 @@ def list_command(markdown: bool) -> None:
     for kind in TOKEN_KINDS:
         click.echo(f"  {kind}")
     click.echo("\nscenarios, for -k")
+    preload("harness.world", "harness.report")
     sys.exit(run_pytest([*packaged("scenarios"), "--collect-only"], "harness.report"))
 
 

@@ -204,6 +204,13 @@ def key_source(config: pytest.Config) -> KeySource:
     return config.stash[KEY_SOURCE]
 
 
+def several_at_once(config: pytest.Config) -> bool:
+    """Whether scenarios of this run may live at the same time: none uses another's device or service."""
+    if config.getoption("keyrig_endpoint_url") or config.getoption("keyrig_token") != DEFAULT_TOKEN:
+        return False
+    return "several-keys" in key_source(config).capabilities
+
+
 def _attendant(config: pytest.Config) -> Attendant:
     """The person at this terminal; what they are asked is not a scenario's output."""
     from harness.devices.attendant import Attendant

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import gc
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pytest
 
 from harness.misuse import Misuse
 
 
 def version() -> str:
     """keyrig's version; of a checkout that is not installed, ``unknown``."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version("keyrig")
     except importlib.metadata.PackageNotFoundError:
@@ -44,19 +46,38 @@ def given(options: dict[str, str | None]) -> list[str]:
 
 def plugin_name() -> str:
     """How pytest is to load :mod:`harness.plugin`: as it would by itself where keyrig is installed."""
+    import importlib.metadata
+
     installed = importlib.metadata.entry_points(group="pytest11", name="keyrig")
     return "keyrig" if installed else "harness.plugin"
 
 
-def run_pytest(args: Sequence[str], *plugins: str) -> int:
-    """Run pytest with our plugin and ``plugins``; its exit code, with a usage error's (4) made ours (2)."""
+def preload(*modules: str) -> None:
+    """Import what the tests need, from the compiled files: pytest would compile it all in every run.
+
+    None of it is ever garbage, so that the collector need not look through it, now or later.
+    """
+    gc.disable()
+    for module in modules:
+        importlib.import_module(module)
+    gc.freeze()
+    gc.enable()
+
+
+def run_pytest(args: Sequence[str], *plugins: str, also: Sequence[object] = ()) -> int:
+    """Run pytest with our plugin, those named and ``also`` these objects.
+
+    Its exit code, with a usage error's (4) made ours (2).
+    """
+    import pytest
+
     ours = [word for name in (plugin_name(), *plugins) for word in ("-p", name)]
     ours += ["-p", "no:sugar"]  # pytest-sugar would put its reporter over ours
     ours += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]  # by this command
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show ✔ shows ?
-    code = int(pytest.main([*ours, *args]))
+    code = int(pytest.main([*ours, *args], list(also)))
     return 2 if code == pytest.ExitCode.USAGE_ERROR else code
 
 

@@ -189,7 +189,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.world"],
     ["harness.elsewhere", "harness.coverage"],
     ["harness.plugin"],
-    ["harness.runner"],
+    ["harness.parallel", "harness.runner"],
     ["harness.conformance.trace"],
     ["harness.conformance.results"],
     ["harness.conformance.report"],

@@ -6,9 +6,11 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 import harness
+from harness.cli import LAZY, main
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -218,6 +220,21 @@ def test_an_unknown_option_or_command_is_a_usage_error(keyrig: Run, args: list[s
 
 def test_the_version_is_told(keyrig: Run) -> None:
     assert re.fullmatch(r"keyrig, version \S+\n", keyrig("--version").stdout)
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_the_help_says_of_a_command_what_it_says_of_itself(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert LAZY[name] == (command.help or "").partition("\n\n")[0].replace("\n", " ").strip()
+
+
+def test_the_help_imports_no_command_for_its_line(keyrig: Run) -> None:
+    said = keyrig("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert all(f"  {name:<8}  {line[:30]}" in said.stdout for name, line in LAZY.items())
+    imported = {line.split()[-1] for line in said.stderr.splitlines() if line.startswith("import time:")}
+    assert "harness.cli" in imported
+    assert not imported & {"pytest", "emulator", "harness.world", "harness.conform"}
 
 
 def test_list_names_keys_tokens_and_scenarios(keyrig: Run) -> None:
