@@ -75,6 +75,9 @@ class Refused:
 
 Outcome = Accepted | Refused
 
+NEAR = 16
+"""Steps either side that are looked at first."""
+
 
 # The sort key by which each order of search tries steps around the expected one.
 _ORDER: Mapping[Order, Callable[[int], Callable[[int], tuple[int, ...]]]] = {
@@ -180,8 +183,22 @@ def _resync_nearest(state: TotpState, code_1: str, code_2: str, now: float, limi
     """
     if code_1 == code_2:
         return Refused(reason=Reason.NOT_CONSECUTIVE)
-    current = step_at(state, now)
     reach = limits.resync_reach(state.period)
+    outcome = _nearest_within(_near(reach), state, code_1, code_2, now, limits)
+    if isinstance(outcome, Accepted) or outcome.reason is Reason.LATE:
+        return outcome
+    return _nearest_within(reach, state, code_1, code_2, now, limits)
+
+
+def _near(reach: range) -> range:
+    """Where most tokens stand: looked at first, for codes by the thousand take their time."""
+    return range(max(reach.start, -NEAR), min(reach.stop, NEAR + 1))
+
+
+def _nearest_within(
+    reach: range, state: TotpState, code_1: str, code_2: str, now: float, limits: TotpLimits
+) -> Outcome:
+    current = step_at(state, now)
     # One step further back, for the first code of a pair whose second is the furthest back.
     codes = codes_of(state, range(current + reach.start - 1, current + reach.stop))
     firsts, seconds = matching(codes, code_1), matching(codes, code_2)
@@ -240,9 +257,15 @@ def _diagnose(
 ) -> Refused:
     """Say why a code was refused, having looked beyond those tried as far as resync; accepts nothing."""
     expected, reach = expected_step(state, now), limits.resync_reach(state.period)
-    beyond = range(expected + reach.start, expected + reach.stop)
-    codes = {**tried, **codes_of(state, [step for step in beyond if step not in tried])}
-    matches = matching(codes, code)
+
+    def found(within: range) -> list[int]:
+        beyond = [
+            step for step in range(expected + within.start, expected + within.stop) if step not in tried
+        ]
+        return matching({**tried, **codes_of(state, beyond)}, code)
+
+    near = _near(reach)
+    matches = [step for step in found(near) if step - expected in near] or found(reach)
     if not matches:
         return Refused(reason=Reason.WRONG)
     step = min(matches, key=lambda step: abs(step - expected))

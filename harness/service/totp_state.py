@@ -56,7 +56,7 @@ def codes_of(state: TotpState, steps: Iterable[int]) -> dict[int, str]:
 
 
 class _Generator(pyotp.HOTP):
-    """pyotp's codes, its secret decoded once and not for each of the thousands that a resync tries."""
+    """pyotp's codes, without what it does over for each of the thousands that a resync tries."""
 
     def __init__(self, state: TotpState) -> None:
         self._decoded = state.secret  # first, for pyotp's own check of its length
@@ -65,6 +65,10 @@ class _Generator(pyotp.HOTP):
 
     def byte_secret(self) -> bytes:
         return self._decoded
+
+    @staticmethod
+    def int_to_bytestring(i: int, *, padding: int = 8) -> bytes:
+        return i.to_bytes(padding, "big")
 
 
 def matching(codes: Mapping[int, str], code: str) -> list[int]:
