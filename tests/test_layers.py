@@ -142,6 +142,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.sign_in",
         "harness.service.simulation",
         "harness.service.sts",
+        "harness.service.support",
         "harness.service.users",
     ],
     ["harness.service.account_details"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -168,6 +169,17 @@ def devices_of(transaction: Transaction, user: User) -> list[MfaDevice]:
         *transaction.list(HardwareTotpDevice, **owner),
         *transaction.list(FidoSecurityKey, **owner),
     ]
+
+
+def release(transaction: Transaction, device: MfaDevice) -> None:
+    """Make the device nobody's; a security key's credential is forgotten."""
+    match device:
+        case FidoSecurityKey():
+            transaction.delete(device)
+        case VirtualMfaDevice():
+            transaction.put(replace(device, user_name=None, enabled_at=None))
+        case HardwareTotpDevice():
+            transaction.put(replace(device, account_id=None, user_name=None, enabled_at=None))
 
 
 def find_device(transaction: Transaction, account_id: str, serial_number: str) -> MfaDevice | None:

@@ -117,11 +117,12 @@ class Environment:
         account_id: str,
         user_name: str,
         refused: AwsError | str | None = None,
-        who: Caller | User | None = None,
+        who: Caller | User | str | None = None,
         source: str = "iam",
         **more: str,
     ) -> None:
         """Add an event to the trail; ``refused`` is the error that answers it, or why a sign-in failed.
+        ``who`` is whoever did it, an AWS service by its name.
 
         What ``more`` says of an API call under way goes into that call's own event.
         """
@@ -178,8 +179,10 @@ class Environment:
         )
 
 
-def user_identity(account_id: str, user_name: str, who: Caller | User | None) -> dict[str, Any]:
-    """CloudTrail User Guide, "CloudTrail userIdentity element"."""
+def user_identity(account_id: str, user_name: str, who: Caller | User | str | None) -> dict[str, Any]:
+    """CloudTrail User Guide, "CloudTrail userIdentity element"; a ``str`` is an AWS service."""
+    if isinstance(who, str):
+        return {"type": "AWSService", "invokedBy": who}
     principal = who.user if isinstance(who, Caller) else who
     identity: dict[str, Any] = {"accountId": account_id}
     if isinstance(principal, User) and not principal.name:  # nobody

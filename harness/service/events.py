@@ -85,12 +85,14 @@ class Event:
 
     @property
     def user_name(self) -> str:
-        """Who did it: a user's name, ``root``, or ``ROLE/SESSION``."""
+        """Who did it: a user's name, ``root``, ``ROLE/SESSION``, or a service: ``support.amazonaws.com``."""
         match self.record["userIdentity"]:
             case {"type": "Root"}:
                 return ROOT
             case {"type": "AssumedRole", "arn": str(arn)}:
                 return arn.partition("/")[2]
+            case {"type": "AWSService", "invokedBy": str(service)}:
+                return service
             case who:
                 return str(who.get("userName", ""))
 

@@ -36,6 +36,7 @@ from harness.service.sign_in import SignIn
 from harness.service.simulation import Simulation
 from harness.service.store import AccountStore
 from harness.service.sts import Sts
+from harness.service.support import Support
 from harness.service.totp_limits import TotpLimits
 from harness.service.users import Users
 
@@ -254,7 +255,11 @@ class Identity:
         self.outbox = outbox.outbox
         self.waiting_calls = outbox.waiting_calls
         self.answer_call = outbox.answer_call
-        self.ask_support = outbox.ask_support
+
+        support = Support(environment)
+        self.ask_support = support.ask_support
+        self.support_request = support.support_request
+        self.answer_support = support.answer_support
 
         contacts = Contacts(environment)
         self.get_account = contacts.get_account

@@ -20,6 +20,7 @@ from harness.service.directory import (
     device_of,
     devices_of,
     find_device,
+    release,
     target,
     with_tags,
     without_tags,
@@ -195,13 +196,7 @@ class MfaDevices:
         ):
             user = target(self._environment, transaction, caller, user_name, "iam:DeactivateMFADevice")
             require_existing_device(self._profile, transaction, caller, user)
-            match device_of(self._profile, transaction, user, serial_number):
-                case FidoSecurityKey() as device:
-                    transaction.delete(device)
-                case VirtualMfaDevice() as device:
-                    transaction.put(replace(device, user_name=None, enabled_at=None))
-                case HardwareTotpDevice() as device:
-                    transaction.put(replace(device, account_id=None, user_name=None, enabled_at=None))
+            release(transaction, device_of(self._profile, transaction, user, serial_number))
 
     def list_mfa_devices(self, caller: Caller, user_name: str | None = None) -> list[MfaDevice]:
         """ListMFADevices: a user's, oldest first."""

@@ -323,13 +323,14 @@ class RootRecovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
-    """What the service would have sent out: an e-mail, a call, or a request to support.
+    """What the service would have sent out: an e-mail, a call, a request to support, or support's reply.
 
-    ``link`` is the path that an e-mail leads to, a bearer secret; ``body`` what a person wrote to support.
+    ``link`` is the path that an e-mail leads to, a bearer secret; ``body`` what a person wrote. A request
+    says how its writer can be reached and in which ``language``, and has an ``answer`` once it was given one.
     """
 
     id: str
-    kind: Literal["email", "call", "support"]
+    kind: Literal["email", "call", "support", "reply"]
     account_id: str | None
     user_name: str | None
     to: str
@@ -337,6 +338,9 @@ class OutboxMessage:
     sent_at: float
     body: str = field(default="", repr=False)
     link: str | None = field(default=None, repr=False)
+    reach: str = field(default="", repr=False)
+    language: str = ""
+    answer: Literal["reset", "refused"] | None = None
 
     @property
     def key(self) -> str:

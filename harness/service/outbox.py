@@ -15,7 +15,7 @@ _KEPT = 200
 
 
 class Outbox:
-    """What stands for mailbox, phone and support's desk; open to whoever runs the service."""
+    """What stands for mailbox and phone; open to whoever runs the service."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -55,25 +55,11 @@ class Outbox:
         if not right:
             raise InvalidAuthenticationCode(self._profile.say("recovery_wrong_digits"))
 
-    def ask_support(self, *, account: str, reach: str, language: str, text: str) -> str:
-        """Ask support to reset root's MFA; the number of the case, be there such an account or not."""
-        with self._environment.store.transaction() as transaction:
-            message = send(
-                self._environment,
-                transaction,
-                "support",
-                None,
-                to="support",
-                subject=account,
-                body=f"{reach}\n{language}\n\n{text}",
-            )
-        return message.id
-
 
 def send(
     environment: Environment,
     transaction: Transaction,
-    kind: Literal["email", "call", "support"],
+    kind: Literal["email", "call", "support", "reply"],
     user: User | None,
     *,
     to: str,

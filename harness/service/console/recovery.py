@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.service.console.language import LANGUAGES
 from harness.service.console.visit import (
     Answer,
     FieldError,
@@ -56,7 +57,9 @@ def finish(visit: Visit) -> Answer:
 
 def show_support(visit: Visit) -> Answer:
     asked = {name: visit.asked(name) for name in ("account", "reach", "support_language", "text")}
-    return Show(template="support.html", context={**asked, "case": visit.query.get("case", "")})
+    case = visit.query.get("case", "")
+    answered = bool(case) and visit.identity.support_request(case).answer is not None
+    return Show(template="support.html", context={**asked, "case": case, "answered": answered})
 
 
 def ask_support(visit: Visit) -> Answer:
@@ -70,7 +73,9 @@ def ask_support(visit: Visit) -> Answer:
             raise FieldError(field, message)
         if len(value) > _TEXT_LENGTH:
             raise FieldError(field, say("That is longer than {limit} characters.", limit=_TEXT_LENGTH))
-    language = "Japanese" if visit.asked("support_language") == "ja" else "English"
+    language = visit.asked("support_language") or next(iter(LANGUAGES))
+    if language not in LANGUAGES:
+        raise FieldError("support_language", say("Support does not speak this language."))
     case = visit.identity.ask_support(account=account, reach=reach, language=language, text=text)
     return GoTo(location=f"/support?case={case}")
 

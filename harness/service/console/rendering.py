@@ -21,6 +21,7 @@ DONE = {
     "resynced-before-sign-in": say("The device is in sync again. Sign in with its next code."),
     "phone-number": say("The phone number is changed."),
     "digits": say("Thank you. The phone number is verified; go back to the browser you came from."),
+    "support-answered": say("The answer was sent."),
     "recovered": say("You are signed in without your MFA device. Remove it if it was lost or is broken."),
 }
 

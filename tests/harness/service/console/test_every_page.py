@@ -100,6 +100,15 @@ def _walk(browser: Browser, town: Any, phone: AuthenticatorApp) -> None:
     browser.open("/support")
     browser.submit("ask-support", account=" ", reach="x", text="x")
     browser.submit("ask-support", account="x", reach="x", text="x")
+    browser.open("/outbox")
+    browser.submit("answer-support", decision="reset")
+    browser.submit("answer-support", decision="refuse")
+    browser.open("/outbox")
+    browser.open("/support")
+    browser.submit("ask-support", account=EMAIL, reach="x", text="x")
+    browser.open("/outbox")
+    browser.submit("answer-support", decision="reset", note="x")
+    browser.open("/events")
 
 
 # Names, identifiers and abbreviations that stand in every language.
@@ -107,7 +116,8 @@ SAME = re.compile(
     r"\S+@\S+|keyrig|AWS Email Verification|AWS|Verify your email address|MFA|IAM|TOTP|FIDO|QR|PIN|SMS|UTC"
     r"|ID\b|JavaScript|English|alice-\w+|alice|ada|root-phone|root|nobody|example-corp|arn:\S+|[A-Z2-7]{20,}"
     r"|GAHT\d+|/outbox\.json|iam:\w+|aws-portal:\w+|cloudtrail:\w+|localhost|HTTPS|(?:Console|Check|Enable|Create"
-    r"|Resync|Deactivate|Put)[A-Z]\w+|Bad Alias|Japanese|no spaces"
+    r"|Resync|Deactivate|Put|Get|List)[A-Z]\w+|LookupEvents|support\.amazonaws\.com"
+    r"|HIDDEN_DUE_TO_SECURITY_REASONS|Bad Alias|Japanese|no spaces"
 )
 
 

@@ -47,7 +47,7 @@ def said_in_templates() -> Iterator[str]:
 
 
 # The texts of the profile that a visitor can come to see; programs alone see the others.
-REACHED_IN = ("contacts", "device_limits", "mfa_devices", "outbox", "recovery", "security_keys")
+REACHED_IN = ("contacts", "device_limits", "mfa_devices", "outbox", "recovery", "security_keys", "support")
 REACHED = {
     *("constraint_failed", "device_not_found", "device_not_users", "no_policy_allows", "not_authorized"),
     *("policy_denies", "user_not_found", "boundary_denies", "no_boundary_allows"),
