@@ -145,7 +145,7 @@ class Ceremony:
         """The members that show who is there, as far as the key has been set up for it."""
         probe = self.probe
         if probe.option("clientPin"):
-            pin = self.pin or probe.key.pin() or _owner_unknown(probe)
+            pin = self.pin or probe.pin() or _owner_unknown(probe)
             version = probe.info[6][0]
             auth = PinAuth(probe, version)
             with_permissions = probe.option("pinUvAuthToken")

@@ -13,23 +13,30 @@ from harness.devices.find import HardwareSource
 
 TOUCH_TIME = 3.0
 """Seconds that a person takes for a touch."""
+REPLUG_TIME = 5.0
+"""Seconds to pull a key out and plug it in again."""
 TEST_TIME = 0.05
 """Seconds that a test takes besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run will ask of the person: so many ``touches``; and how long it will take, in ``seconds``."""
+    """What a run will ask of the person: so many ``touches``; and how long it will take, in ``seconds``.
+
+    ``resets`` is how often the key may have to be made as new for a test that changes it.
+    """
 
     tests: int
     touches: int
+    resets: int
     waits: float
     tireless: bool
 
     @property
     def seconds(self) -> float:
         """In all, about."""
-        return self.tests * TEST_TIME + self.waits + (0 if self.tireless else TOUCH_TIME) * self.touches
+        asked = 0 if self.tireless else TOUCH_TIME * self.touches + REPLUG_TIME * self.resets
+        return self.tests * TEST_TIME + self.waits + asked
 
     def __str__(self) -> str:
         if not self.touches:
@@ -39,7 +46,8 @@ class Plan:
             touched = f"{self.touches} {'touch' if self.touches == 1 else 'touches'}, {by}"
         minutes, seconds = divmod(round(self.seconds), 60)
         lasts = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-        return f"{self.tests} tests, {touched}; about {lasts}"
+        resets = f", {self.resets} resets at most, each of a key plugged in anew" if self.resets else ""
+        return f"{self.tests} tests, {touched}{resets}; about {lasts}"
 
 
 def slow(item: pytest.Item) -> float:
@@ -81,9 +89,12 @@ def plan(items: Iterable[pytest.Item], key: Found, source: HardwareSource, longe
         and slow(item) <= longest_wait
         and ("destructive" in key.features or item.get_closest_marker("destructive") is None)
     ]
+    changing = [item for item in run if item.get_closest_marker("destructive") is not None]
+    resets = len(changing) if "power-cycle" in key.features and not source.attendant.replugs else 0
     return Plan(
         tests=len(run),
-        touches=sum(map(touches, run)) if key.waits else 0,
+        touches=sum(map(touches, run)) + resets if key.waits else 0,
+        resets=resets,
         waits=sum(map(slow, run)),
         tireless=source.attendant.tireless,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from fido2.ctap2.pin import PinProtocol, PinProtocolV1, PinProtocolV2
 
-from harness.conformance.probe import CMD, Answer, Probe
+from harness.conformance.probe import CMD, SUCCESS, Answer, Probe
 
 PROTOCOL, SUBCOMMAND, KEY_AGREEMENT, PARAM, NEW_PIN_ENC, PIN_HASH_ENC, PERMISSIONS, RP_ID = (
     1, 2, 3, 4, 5, 6, 9, 10
@@ -43,7 +43,9 @@ class PinAuth:
         ours, secret = self.agree()
         encrypted = self.protocol.encrypt(secret, padded(pin))
         param = self.protocol.authenticate(secret, encrypted)
-        return self.command(SET_PIN, {KEY_AGREEMENT: ours, PARAM: param, NEW_PIN_ENC: encrypted})
+        return self._given(
+            pin, self.command(SET_PIN, {KEY_AGREEMENT: ours, PARAM: param, NEW_PIN_ENC: encrypted})
+        )
 
     def change_pin(self, old: str, new: str) -> Answer:
         """changePIN, §6.5.5.6."""
@@ -51,10 +53,17 @@ class PinAuth:
         encrypted = self.protocol.encrypt(secret, padded(new))
         old_hash = self.protocol.encrypt(secret, pin_hash(old))
         param = self.protocol.authenticate(secret, encrypted + old_hash)
-        return self.command(
+        answer = self.command(
             CHANGE_PIN,
             {KEY_AGREEMENT: ours, PARAM: param, NEW_PIN_ENC: encrypted, PIN_HASH_ENC: old_hash},
         )
+        return self._given(new, answer)
+
+    def _given(self, pin: str, answer: Answer) -> Answer:
+        """The answer to a request that gives the key this PIN, noted if it did."""
+        if answer.status == SUCCESS:
+            self.probe.pin_set = pin
+        return answer
 
     def ask_token(
         self, pin: str, permissions: int | None = None, rp_id: str | None = None

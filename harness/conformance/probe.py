@@ -83,6 +83,9 @@ class Probe:
     def __init__(self, key: Key, trace: Trace, *, waits: bool = True) -> None:
         self.key = key
         self.trace = trace
+        self.pin_set: str | None = None
+        """The PIN that the key was given by what this probe did, since the last reset."""
+        self._erased = False
         self._waits = waits
 
     def cbor(self, command: int, parameters: Mapping[int, Any] | bytes | None = None) -> Answer:
@@ -93,6 +96,8 @@ class Probe:
         answer = self.key.call(CTAPHID.CBOR, message)
         self.trace.received("CTAP2", answer)
         assert answer, "the key answered without a status byte"
+        if command == CMD.RESET and answer[0] == SUCCESS:
+            self.pin_set, self._erased = None, True
         return Answer(status=answer[0], data=answer[1:])
 
     def msg(self, apdu: bytes) -> tuple[bytes, int]:
@@ -119,6 +124,16 @@ class Probe:
         """An option of getInfo; ``None`` if the key does not have it."""
         value = self.info.get(4, {}).get(name)
         return value if value is None else bool(value)
+
+    def pin(self) -> str | None:
+        """What the key's user types: the PIN that a test has set, or else its owner's; ``None`` without one.
+
+        :raises PinUnknown: when the owner's would be needed, and nobody says it.
+        :raises PinAtRisk: when the owner's is not to be tried.
+        """
+        if self.pin_set is None and not self._erased:
+            return self.key.pin()
+        return self.pin_set
 
     def wait(self, seconds: float) -> None:
         """Let that much of the key's time pass."""

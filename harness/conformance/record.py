@@ -16,6 +16,8 @@ from harness.devices.find import HardwareSource
 from harness.plugin import key_source
 from harness.runner import version
 
+LEFT: pytest.StashKey[str | None] = pytest.StashKey()
+"""In a sentence, what a key at hand is like from now on, if it is not as it was before the run."""
 EARLIER: pytest.StashKey[Report | None] = pytest.StashKey()
 
 
@@ -77,6 +79,8 @@ class Record:
             terminalreporter.write_line(line, red=line.startswith("✘"))
         if (not_run := self._selected - len(results)) > 0:
             terminalreporter.write_line(f"{not_run} tests were not run; --resume FILE of a --json goes on")
+        if left := config.stash.get(LEFT, None):
+            terminalreporter.write_line(f"▶ {left}")
         for path, content in (
             (self._json, report.to_json),
             (config.getoption("keyrig_html"), report.to_html),

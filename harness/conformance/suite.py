@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.conformance.proof import FAULT, Proof
-from harness.conformance.record import Record, reported
+from harness.conformance.record import LEFT, Record, reported
 from harness.conformance.results import RESULT, identify, result_of, said_of
 from harness.conformance.table import table, tested, untested
 from harness.plugin import KEY_SOURCE, key_source
@@ -115,22 +115,40 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
-    return (yield from _skipping_what_cannot_be())
+    return (yield from _skipping_what_cannot_be(item))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    return (yield from _skipping_what_cannot_be())
+    return (yield from _skipping_what_cannot_be(item))
 
 
-def _skipping_what_cannot_be() -> Generator[None, None, None]:
-    """Skip a test of what the key cannot do, or what may not be done to it."""
-    from harness.devices.key import NotCapable, Unchangeable
+def _skipping_what_cannot_be(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip a test of what the key cannot do, or what may not be done to it; for a PIN at risk, all others."""
+    from harness.conformance.attendance import wrong_pin
+    from harness.conformance.probe import UnexpectedStatusError
+    from harness.devices.key import NotCapable, PinAtRisk, PinUnknown, Unchangeable
 
     try:
         return (yield)
-    except (NotCapable, Unchangeable) as reason:
+    except (NotCapable, PinUnknown, Unchangeable) as reason:
         pytest.skip(str(reason))
+    except (PinAtRisk, UnexpectedStatusError) as error:
+        why = str(error) if isinstance(error, PinAtRisk) else wrong_pin(item)
+        if why is None:
+            raise
+        item.session.shouldfail = why
+        pytest.skip(why)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    from harness.conformance.attendance import leave
+    from harness.devices.find import HardwareSource
+
+    source = session.config.stash.get(KEY_SOURCE, None)
+    if isinstance(source, HardwareSource):
+        interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        session.config.stash[LEFT] = leave(session.config, source, interrupted=interrupted)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -150,10 +168,12 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def probe(request: pytest.FixtureRequest) -> Iterator[Probe]:
     """The key under test: a new one if it is emulated. Skips what it lacks, or may not be done to it."""
+    from harness.conformance.attendance import left_with
     from harness.conformance.course import missing
     from harness.conformance.found import found
     from harness.conformance.probe import Probe
     from harness.conformance.trace import Trace
+    from harness.devices.find import HardwareSource
 
     item, config = request.node, request.config
     source, known = key_source(config), found(config)
@@ -163,7 +183,10 @@ def probe(request: pytest.FixtureRequest) -> Iterator[Probe]:
         pytest.skip(f"{mark.args[0]}: only with --destructive is that done to {source}")
     trace = item.stash[TRACE] = Trace()
     with closing(_key(item)) as key:
-        yield Probe(key, trace, waits=known.waits)
+        probe = Probe(key, trace, waits=known.waits)
+        yield probe
+        if isinstance(source, HardwareSource):
+            left_with(config, probe.pin_set)
 
 
 def _key(item: pytest.Item) -> Key:
@@ -200,7 +223,7 @@ def ceremony(probe: Probe) -> Ceremony:
 def pin(probe: Probe, pin_auth: PinAuth) -> str:
     """The PIN of the key under test; one that has none gets one, which is destructive."""
     if probe.option("clientPin"):
-        return probe.key.pin() or PIN
+        return probe.pin() or PIN
     pin_auth.set_pin(PIN).succeeded()
     probe.info_now()
     return PIN

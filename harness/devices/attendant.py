@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable
 from threading import Timer
 
-from harness.devices.key import DeviceError
+from harness.devices.key import PinAtRisk, PinUnknown
 
 PIN_VARIABLE = "KEYRIG_PIN"
 TERMINAL = "/dev/tty"
 
 PATIENCE = 1.0
 """Seconds that a key may wait for its user before they are asked: one that answers for itself is quicker."""
+
+LONG_TOUCH = 6.0
+"""Seconds that a long touch lasts for sure: a key wants five (CTAP 2.3 §7.7)."""
 
 
 class Attendant:
@@ -43,8 +46,11 @@ class Attendant:
         """Whether keys are pulled out and plugged in without anybody's being asked."""
         self.expected = 0
         """How many touches will be asked for in all, if that is known: each is then told by its number."""
+        self.long_touch = False
+        """Whether the key, as far as is known, is reset by a long touch alone."""
         self._pin: str | None = None
-        self._pin_refused = False
+        self.pin_refused = False
+        """Whether the key took the PIN for wrong."""
 
     @classmethod
     def here(cls, pin_variable: str = PIN_VARIABLE) -> Attendant:
@@ -59,10 +65,11 @@ class Attendant:
         """Say it at once, in a line of its own."""
         os.write(self._terminal, f"{self._line(text)}\n".encode())
 
-    def ask_soon(self, text: str) -> None:
-        """Say ``text`` once, unless :meth:`ask_no_more` comes first."""
+    def ask_soon(self, text: str, *, hold: bool = False) -> None:
+        """Say ``text`` once, unless :meth:`ask_no_more` comes first; ``hold`` asks for a long touch."""
         if self._question is None:
-            self._question = Timer(self._patience, self._ask, [text])
+            held = f", and hold it for {LONG_TOUCH:g} s" if hold else ""
+            self._question = Timer(self._patience, self._ask, [text + held])
             self._question.daemon = True
             self._question.start()
 
@@ -99,14 +106,15 @@ class Attendant:
     def pin(self, key: str) -> str:
         """The PIN of the key called ``key``.
 
-        :raises DeviceError: when nobody says it, or it was refused.
+        :raises PinUnknown: when nobody says it.
+        :raises PinAtRisk: when it was refused.
         """
-        if self._pin_refused:
-            raise DeviceError(f"the PIN of {key} was wrong; it is not tried again, for the key counts")
+        if self.pin_refused:
+            raise PinAtRisk(f"the PIN of {key} was wrong; it is not tried again, for the key counts")
         if self._pin is None:
             self._pin = os.environ.get(self._pin_variable) or self._asked(f"PIN of {key}: ")
         if not self._pin:
-            raise DeviceError(
+            raise PinUnknown(
                 f"{key} wants its PIN, and nobody is there to type it; "
                 f"put it in the environment variable {self._pin_variable}"
             )
@@ -115,7 +123,7 @@ class Attendant:
     def pin_was_refused(self) -> None:
         """The key took the PIN for wrong."""
         if self._pin is not None:
-            self._pin, self._pin_refused = None, True
+            self._pin, self.pin_refused = None, True
 
     def _ask(self, text: str) -> None:
         self._asked_for += 1

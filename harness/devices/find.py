@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from harness.devices.hidraw import HidrawPlug, keys_at_hand
 from harness.devices.key import DeviceError, Key
 from harness.devices.pcsc import PcscKey, PcscPlug, readers_with_cards
 from harness.devices.prompt import PromptSource
+from harness.devices.request import NONSENSE
 from harness.devices.token import TokenSource
 from harness.devices.udp import UdpPlug
 from harness.devices.ykoath import YkOathSource
@@ -33,9 +33,6 @@ OWNERS_PIN = "2468 keyrig"
 """What the owner of an emulated key that cannot be without a PIN has set."""
 
 FORMS = "emulated:PROFILE[+FAULT…], hid, hid:PATH, pcsc:READER or udp:HOST:PORT"
-
-NONSENSE = (ValueError, TypeError, LookupError, AttributeError, struct.error, RecursionError)
-"""What python-fido2 raises of answers that make no sense."""
 
 
 class KeySource(Protocol):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from harness.devices.attendant import PIN_VARIABLE, Attendant
+from harness.devices.attendant import LONG_TOUCH, PIN_VARIABLE, Attendant
 from harness.devices.key import DeviceError
 
 TIME_LIMIT = 10.0
@@ -117,11 +117,16 @@ class HandAttendant(Attendant):
         if hand.rig:
             hand.do({"state": {"save": AS_IT_WAS}})
 
-    def ask_soon(self, text: str) -> None:
-        if self._next is None and not self._alone:
-            self._touch_in(0.0)
+    def ask_soon(self, text: str, *, hold: bool = False) -> None:
+        if self._next is not None or self._alone:
+            return
+        if hold and not self._hand.rig:
+            super().ask_soon(text, hold=True)  # no touch of a robot's lasts so long
+            return
+        self._touch_in(0.0, {"touch": {"hold": LONG_TOUCH}} if hold else {"touch": "now"})
 
     def ask_no_more(self) -> None:
+        super().ask_no_more()
         if self._next is not None:
             self._next.cancel()
             self._next = None
@@ -164,16 +169,16 @@ class HandAttendant(Attendant):
         self.leave_alone("", False)
         return True
 
-    def _touch_in(self, seconds: float) -> None:
-        self._next = Timer(seconds, self._touch)
+    def _touch_in(self, seconds: float, how: dict[str, Any]) -> None:
+        self._next = Timer(seconds, self._touch, [how])
         self._next.daemon = True
         self._next.start()
 
-    def _touch(self) -> None:
+    def _touch(self, how: dict[str, Any]) -> None:
         """Touch the key, and again if it waits on."""
         try:
-            self._hand.do({"touch": "now"})
+            self._hand.do(how)
         except DeviceError as error:
             self.say(str(error))
         if self._next is not None:
-            self._touch_in(TRY_AGAIN)
+            self._touch_in(TRY_AGAIN if how == {"touch": "now"} else LONG_TOUCH + TRY_AGAIN, how)

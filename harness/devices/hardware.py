@@ -20,6 +20,7 @@ from harness.devices.attended import attended
 from harness.devices.connection import Connection, Plug
 from harness.devices.hidraw import HidrawPlug, keys_at_hand
 from harness.devices.key import Key, Unchangeable
+from harness.devices.owners_pin import owners_pin
 from harness.devices.request import change
 
 REPLUG_TIME_LIMIT = 60.0
@@ -86,7 +87,7 @@ class HardwareKey(Key):
         self._attendant.wait(seconds)
 
     def pin(self) -> str:
-        return self._attendant.pin(self.title)
+        return owners_pin(self._attendant, self, self.title)
 
     def power_cycle(self) -> None:
         if self._attendant.replugs and not self._plug.can_be_pulled:

@@ -16,6 +16,14 @@ class NotCapable(DeviceError):  # noqa: N818  # the nature of a device, not a fa
     """A device cannot do what a scenario asks of it; the scenario is skipped."""
 
 
+class PinUnknown(DeviceError):  # noqa: N818  # its owner's secret, not a fault
+    """A key wants its PIN, and nobody has said it."""
+
+
+class PinAtRisk(DeviceError):  # noqa: N818  # the owner's tries, not a fault
+    """A key's PIN is not tried: it was wrong, or few tries are left before it is blocked."""
+
+
 class Unchangeable(DeviceError):  # noqa: N818  # the owner's will, not a fault
     """A request would change a key for good, and its owner has not allowed that; nothing was sent."""
 

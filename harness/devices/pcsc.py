@@ -15,6 +15,7 @@ from fido2.hid.base import HidDescriptor
 from harness.devices.attendant import Attendant
 from harness.devices.attended import attended
 from harness.devices.key import DeviceError, Key, Unchangeable
+from harness.devices.owners_pin import owners_pin
 from harness.devices.request import change
 
 EXTRA = "readers need the extra pcsc: pip install 'keyrig[pcsc]', after apt-get install swig libpcsclite-dev"
@@ -208,7 +209,7 @@ class PcscKey(Key):
         self._attendant.wait(seconds)
 
     def pin(self) -> str:
-        return self._attendant.pin(self.title)
+        return owners_pin(self._attendant, self, self.title)
 
     def power_cycle(self) -> None:
         self._card.close(unpower=True)

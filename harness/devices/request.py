@@ -23,9 +23,13 @@ _READ_CREDENTIALS = set(CredentialManagement.CMD) - {
 }
 _READ_FINGERPRINTS = {FPBioEnrollment.CMD.ENUMERATE_ENROLLMENTS, FPBioEnrollment.CMD.GET_SENSOR_INFO}
 
+_ENABLE_LONG_TOUCH, _LONG_TOUCH_FOR_RESET = 4, 0x18
 _SELECT = 0xA4
 _ENFORCE_TOUCH = 0x03  # FIDO U2F Raw Message Formats §5.1
 _VENDOR_FIRST = 0x40
+
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, struct.error, RecursionError)
+"""What python-fido2 raises of answers that make no sense."""
 
 
 def purpose(command: int, data: bytes) -> str:
@@ -92,6 +96,24 @@ def change(command: int, data: bytes) -> str | None:
             return None
 
 
+def tells_of_long_touch(request: bytes, answer: bytes) -> bool | None:
+    """Whether a key, by how it answered a CTAP2 request, is to be reset by a long touch alone from now on.
+
+    ``None`` if that is not to be told from it. CTAP 2.3 §6.4, §6.6, §6.11.5.
+    """
+    if not request or answer[:1] != b"\x00":
+        return None
+    match request[0]:
+        case _CMD.RESET:
+            return False
+        case _CMD.CONFIG if _parameters(request).get(1) == _ENABLE_LONG_TOUCH:
+            return True
+        case _CMD.GET_INFO:
+            return bool(_parameters(answer).get(_LONG_TOUCH_FOR_RESET))
+        case _:
+            return None
+
+
 def _change_by_ctap2(data: bytes) -> str | None:
     """CTAP 2.3 §6: each command, with the parameter that says whether it reads or writes."""
     parameters = _parameters(data)
@@ -132,7 +154,7 @@ def _parameters(data: bytes) -> Mapping[Any, Any]:
     """The parameters of a CTAP2 request; none if they cannot be read."""
     try:
         value = cbor.decode(data[1:])
-    except (ValueError, TypeError, LookupError, struct.error, RecursionError):  # python-fido2's for no CBOR
+    except NONSENSE:
         return {}
     return _map(value)
 

@@ -28,6 +28,12 @@ def test_what_is_waited_for_is_asked_for_once(attendant: Attendant, tmp_path: Pa
     assert (tmp_path / "terminal").read_text(encoding="utf-8") == "▶ touch it\n"
 
 
+def test_a_long_touch_is_asked_for_as_such(attendant: Attendant, tmp_path: Path) -> None:
+    attendant.ask_soon("touch it", hold=True)
+    time.sleep(0.5)
+    assert (tmp_path / "terminal").read_text(encoding="utf-8") == "▶ touch it, and hold it for 6 s\n"
+
+
 def test_on_a_terminal_a_prompt_takes_the_place_of_a_progress_display() -> None:
     ours, theirs = pty.openpty()
     Attendant(theirs).say("touch it")

@@ -12,7 +12,7 @@ from fido2.ctap1 import Ctap1
 from fido2.ctap2 import Ctap2
 from fido2.hid import CAPABILITY, CTAPHID
 
-from harness.devices.request import change, polls_for_touch, purpose, verifies_user
+from harness.devices.request import change, polls_for_touch, purpose, tells_of_long_touch, verifies_user
 
 HASH = b"c" * 32
 RP, USER = {"id": "example.com", "name": "Example"}, {"id": b"alice", "name": "alice"}
@@ -155,3 +155,24 @@ def test_a_key_that_is_to_verify_its_user_is_told() -> None:
     assert not verifies_user(*sent(HARMLESS[0]))
     assert not verifies_user(*sent(lambda key: key.client_pin(2, 9)))
     assert not verifies_user(CTAPHID.PING, b"\x01")
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "long_touch"),
+    [
+        (b"\x07", b"\x00", False),
+        (b"\x07", b"\x27", None),
+        (b"\x0d\xa1\x01\x04", b"\x00", True),
+        (b"\x0d\xa1\x01\x02", b"\x00", None),
+        (b"\x04", b"\x00\xa1\x18\x18\xf5", True),
+        (b"\x04", b"\x00\xa1\x18\x18\xf4", False),
+        (b"\x04", b"\x00nonsense", False),
+        (b"\x01", b"\x00", None),
+        (b"", b"\x00", None),
+        (b"\x07", b"", None),
+    ],
+)
+def test_a_key_that_wants_a_long_touch_for_its_reset_is_known_by_what_it_answers(
+    request_: bytes, answer: bytes, long_touch: bool | None
+) -> None:
+    assert tells_of_long_touch(request_, answer) is long_touch
