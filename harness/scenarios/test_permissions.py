@@ -1,0 +1,104 @@
+"""What takes permissions away again, or lends them out: boundaries, and tags of a session."""
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from harness.platform import Sdk
+from harness.world import World
+
+LOOK_ONLY: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["iam:Get*", "iam:List*"], "Resource": "*"}],
+}
+TAG: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": "*"}],
+}
+OWN_GROUP: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "iam:GetGroup",
+            "Resource": "arn:aws:iam::*:group/${aws:PrincipalTag/team}",
+        }
+    ],
+}
+
+
+@pytest.mark.source("IAM guide")
+def test_boundary_takes_away(world: World) -> None:
+    """An administrator within a boundary that only lets look."""
+    admin, bob = world.user("admin", administrator=True), world.user("bob", administrator=True)
+    iam = admin.sdk.iam
+    look = _managed(iam, "look-only", LOOK_ONLY)
+    assert bob.call("makes a group", lambda sdk: sdk.iam.create_group(GroupName="ops")).accepted
+    iam.put_user_permissions_boundary(UserName="bob", PermissionsBoundary=look)
+    world.story.tell("admin puts bob within the boundary look-only")
+    assert bob.call("lists the groups", lambda sdk: sdk.iam.list_groups()).accepted
+    refused = bob.call("makes another group", lambda sdk: sdk.iam.create_group(GroupName="dev"))
+    assert (refused.status, refused.code) == (403, "AccessDenied")
+    assert str(refused.text).endswith("because no permissions boundary allows the iam:CreateGroup action")
+
+
+@pytest.mark.source("IAM guide")
+def test_boundary_in_the_console(world: World) -> None:
+    """The console refuses what lies beyond the boundary, and the trail says so."""
+    admin, bob = world.user("admin", administrator=True), world.user("bob", administrator=True)
+    look = _managed(admin.sdk.iam, "look-only", LOOK_ONLY)
+    admin.sdk.iam.put_user_permissions_boundary(UserName="bob", PermissionsBoundary=look)
+    world.story.tell("admin puts bob within the boundary look-only")
+    assert bob.sign_in().accepted
+    assert bob.enable_hardware(world.token("GAHT12345678")).refused
+    event = world.events[-1]
+    assert (event.name, event.user_name, event.error_code) == ("EnableMFADevice", "bob", "AccessDenied")
+
+
+@pytest.mark.source("IAM guide", "STS API")
+def test_session_tag_opens_its_door(world: World) -> None:
+    """One role for every team: the session's tag says whose group it may see."""
+    alice, iam = world.user("alice", policies=[TAG]), world.user("admin", administrator=True).sdk.iam
+    for team in ("blue", "red"):
+        iam.create_group(GroupName=team)
+    role = world.role("member", policies=[OWN_GROUP])
+    iam.update_assume_role_policy(RoleName="member", PolicyDocument=json.dumps(_trusting(world.account.id)))
+    refused = alice.call("assumes member, for no team", lambda sdk: _as_member(sdk, role))
+    assert (refused.status, refused.code) == (403, "AccessDenied")
+    assumed = alice.call("assumes member, for team blue", lambda sdk: _as_member(sdk, role, team="blue"))
+    assert assumed.accepted
+    for team, may in {"blue": True, "red": False}.items():
+        found = alice.call(
+            f"looks at group {team}",
+            partial(_look_at, team),
+            sdk=assumed.answer,
+        )
+        assert found.accepted is may
+
+
+def _managed(iam: Any, name: str, policy: dict[str, Any]) -> str:
+    made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
+    return str(made["Policy"]["Arn"])
+
+
+def _trusting(account_id: str) -> dict[str, Any]:
+    """A trust policy of the account's, for sessions that have a team."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": account_id},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {"Null": {"aws:RequestTag/team": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _look_at(team: str, sdk: Sdk) -> Any:
+    return sdk.iam.get_group(GroupName=team)
+
+
+def _as_member(sdk: Sdk, role: str, **tags: str) -> Sdk:
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    answer = sdk.sts.assume_role(RoleArn=role, RoleSessionName="keyrig", Tags=pairs)
+    return sdk.with_credentials(answer["Credentials"])
