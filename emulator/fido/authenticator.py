@@ -51,7 +51,8 @@ WITHOUT_PARAMETERS = frozenset(
 )
 
 # To look a member of an enumeration up takes longer than what is done with it here.
-_GET_NEXT_ASSERTION, _LARGE_BLOBS = CtapCommand.GET_NEXT_ASSERTION, CtapCommand.LARGE_BLOBS
+_GET_ASSERTION, _GET_NEXT_ASSERTION = CtapCommand.GET_ASSERTION, CtapCommand.GET_NEXT_ASSERTION
+_LARGE_BLOBS = CtapCommand.LARGE_BLOBS
 _SUCCESS = bytes((CtapStatus.SUCCESS,))
 
 
@@ -139,13 +140,13 @@ class Authenticator:
         data = message[1:]
         if data and command in WITHOUT_PARAMETERS:
             raise CtapError(CtapStatus.INVALID_LENGTH)
+        if command is _GET_ASSERTION:
+            assertion = get_assertion.Request.parse(cbor.decode(data))
+            return (yield from get_assertion.run(state, assertion, now))
         match command:
             case CtapCommand.MAKE_CREDENTIAL:
                 creation = make_credential.Request.parse(cbor.decode(data))
                 return (yield from make_credential.run(state, creation, now))
-            case CtapCommand.GET_ASSERTION:
-                assertion = get_assertion.Request.parse(cbor.decode(data))
-                return (yield from get_assertion.run(state, assertion, now))
             case CtapCommand.GET_NEXT_ASSERTION:
                 return get_assertion.run_next(state, now)
             case CtapCommand.CLIENT_PIN:

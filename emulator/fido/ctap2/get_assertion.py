@@ -22,6 +22,7 @@ from emulator.fido.ctap2.parameters import (
 )
 from emulator.fido.ctap2.verification import (
     Claim,
+    Evidence,
     answer_probe,
     check_protocol,
     check_uv_option,
@@ -95,11 +96,12 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     _check_options(state, request)  # Steps 4.4 and 4.5
     if up:
         claim = require_always_uv(state, claim)  # Step 5
-    extension = HmacSecretInput.parse(request.extensions, state.profile.extensions)
-    wanted = AssertionInput.parse(request.extensions, state.profile.extensions)
+    supported = state.profile.extensions
+    extension = HmacSecretInput.parse(request.extensions, supported)
+    wanted = AssertionInput.parse(request.extensions, supported)
     if extension is not None and not up:
         raise CtapError(CtapStatus.UNSUPPORTED_OPTION)  # §12.7
-    evidence = yield from verify_user(state, claim, now)  # Step 6
+    evidence = (yield from verify_user(state, claim, now)) if claim.verifies else Evidence(now=now)  # Step 6
     applicable = _locate(state, request, uv=evidence.uv)  # Step 7
     now = (yield from confirm_presence(evidence)) if up else evidence.now  # Steps 8 and 9
     salts = extension.open(state) if extension is not None else None  # Step 10

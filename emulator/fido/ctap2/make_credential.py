@@ -128,7 +128,8 @@ def run(state: AuthenticatorState, request: Request, now: float) -> Running:
     statement.check_enterprise(state, request.enterprise_attestation)  # Step 9
     discoverable = request.options.rk is True
     extensions = CreationInput.parse(request.extensions, state.profile.extensions, discoverable=discoverable)
-    evidence = yield from verify_user(state, claim, now)  # Steps 10 and 11
+    # Steps 10 and 11
+    evidence = (yield from verify_user(state, claim, now)) if claim.verifies else Evidence(now=now)
     yield from _check_exclude_list(state, request, evidence)  # Step 12
     now = yield from confirm_presence(evidence)  # Steps 13 and 14
     _check_room(state, request)  # Step 17.4
@@ -180,7 +181,7 @@ def _check_options(state: AuthenticatorState, request: Request) -> None:
 
 def _refuse_without_verification(state: AuthenticatorState, request: Request) -> None:
     """A protected key wants its user verified; makeCredUvNotRqd excepts non-discoverable credentials."""
-    if not state.protected or request.claim.uv or request.claim.pin_uv_auth_param is not None:
+    if not state.protected or request.claim.verifies:
         return
     if state.make_cred_uv_not_rqd and not request.options.rk:
         return

@@ -81,9 +81,9 @@ class Options:
 
     @classmethod
     def parse(cls, data: Mapping[Any, Any], key: int) -> Options:
-        given = optional(data, key, dict)
-        if not given:
+        if key not in data:
             return _NO_OPTIONS
+        given = required(data, key, dict)
         return cls(
             rk=optional(given, "rk", bool), up=optional(given, "up", bool), uv=optional(given, "uv", bool)
         )

@@ -29,6 +29,11 @@ class Claim:
     uv: bool = False
     """The option; treated as false where a pinUvAuthParam is present."""
 
+    @property
+    def verifies(self) -> bool:
+        """Whether it offers or asks for user verification."""
+        return self.uv or self.pin_uv_auth_param is not None
+
 
 @dataclass(slots=True, kw_only=True)
 class Evidence:
@@ -86,7 +91,7 @@ def require_always_uv(state: AuthenticatorState, claim: Claim) -> Claim:
 
     A sensor that is set up is asked where the platform does not ask; else it is to bring a token.
     """
-    if not state.always_uv or (state.protected and (claim.uv or claim.pin_uv_auth_param is not None)):
+    if not state.always_uv or (state.protected and claim.verifies):
         return claim
     if state.built_in_uv:
         return replace(claim, uv=True)
@@ -113,17 +118,15 @@ def authorize(
 
 
 def verify_user(state: AuthenticatorState, claim: Claim, now: float) -> Generator[Gesture, Given, Evidence]:
-    """By token or by the built-in method, if the request says so (§6.1.2 step 11, §6.2.2 step 6)."""
+    """By token or by the built-in method, as the request says (§6.1.2 step 11, §6.2.2 step 6)."""
     if not state.protected:
         return Evidence(now=now)
     if claim.pin_uv_auth_param is not None:
         return Evidence(now=now, uv=True, token=_verify_token(state, claim, now))
-    if claim.uv:
-        verified = yield from perform_built_in_uv(state, internal_retry=True)
-        if verified is None:
-            raise _built_in_uv_failure(state)
-        return Evidence(now=verified, uv=True, up=True)
-    return Evidence(now=now)
+    verified = yield from perform_built_in_uv(state, internal_retry=True)
+    if verified is None:
+        raise _built_in_uv_failure(state)
+    return Evidence(now=verified, uv=True, up=True)
 
 
 def confirm_presence(evidence: Evidence) -> Generator[Gesture, Given, float]:
