@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Final
 
 from emulator.fido import cbor, u2f
 from emulator.fido.apdu import CommandApdu, response_apdu
@@ -51,8 +52,9 @@ WITHOUT_PARAMETERS = frozenset(
 )
 
 # To look a member of an enumeration up takes longer than what is done with it here.
-_GET_ASSERTION, _GET_NEXT_ASSERTION = CtapCommand.GET_ASSERTION, CtapCommand.GET_NEXT_ASSERTION
-_LARGE_BLOBS = CtapCommand.LARGE_BLOBS
+_GET_ASSERTION: Final = CtapCommand.GET_ASSERTION
+_GET_NEXT_ASSERTION: Final = CtapCommand.GET_NEXT_ASSERTION
+_LARGE_BLOBS: Final = CtapCommand.LARGE_BLOBS
 _SUCCESS = bytes((CtapStatus.SUCCESS,))
 
 
