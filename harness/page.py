@@ -10,6 +10,7 @@ import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin
@@ -69,6 +70,10 @@ class _Builder(HTMLParser):
         depth = next((n for n in range(len(self._open) - 1, 0, -1) if self._open[n].tag == tag), None)
         if depth is not None:
             del self._open[depth:]
+
+    def updatepos(self, i: int, j: int) -> int:
+        """Where in the source it is, by line and column, nobody asks."""
+        return j
 
     def handle_data(self, data: str) -> None:
         self._open[-1].children.append(data)
@@ -130,45 +135,69 @@ class Link:
     href: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One answer of the service as the browser shows it."""
+    """One answer of the service as the browser shows it, each part read when it is looked at.
 
-    url: str
-    status: int
-    title: str
-    heading: str
-    alerts: tuple[str, ...]
-    notices: tuple[str, ...]
-    forms: Mapping[str, Form]
-    links: tuple[Link, ...]
-    tables: Mapping[str, tuple[Mapping[str, str], ...]]
-    images: Mapping[str, bytes] = field(repr=False)
-    data: Mapping[str, Any] = field(repr=False)
-    texts: Mapping[str, str] = field(repr=False)
-    text: str = field(repr=False)
+    Forms, tables, data URI images, JSON data and texts go by their ``id``.
+    """
 
-    @classmethod
-    def parse(cls, url: str, status: int, html: str) -> Page:
-        """Read a page. Forms, tables, data URI images, JSON data and texts go by their ``id``."""
-        root = parse_html(html)
-        elements = list(root.all())
-        named = {element.attributes["id"]: element for element in elements if "id" in element.attributes}
-        return cls(
-            url=url,
-            status=status,
-            title=_first_text(root, "title"),
-            heading=_first_text(root, "h1"),
-            alerts=tuple(found.text for found in elements if found.attributes.get("role") == "alert"),
-            notices=tuple(found.text for found in elements if found.attributes.get("role") == "status"),
-            forms={form.purpose: form for form in _forms(elements, url)},
-            links=tuple(_link(found, url) for found in _tagged(elements, "a") if "href" in found.attributes),
-            tables={name: _rows(found) for name, found in named.items() if found.tag == "table"},
-            images={name: _picture(found) for name, found in named.items() if found.tag == "img"},
-            data={name: _json(name, found) for name, found in named.items() if found.tag == "script"},
-            texts={name: found.text for name, found in named.items()},
-            text=_first_text(root, "body"),
-        )
+    def __init__(self, url: str, status: int, html: str) -> None:
+        self.url = url
+        self.status = status
+        self._html = html
+
+    @cached_property
+    def _elements(self) -> Sequence[Element]:
+        return list(parse_html(self._html).all())
+
+    @cached_property
+    def _named(self) -> Mapping[str, Element]:
+        return {element.attributes["id"]: element for element in self._elements if "id" in element.attributes}
+
+    @cached_property
+    def title(self) -> str:
+        return _first_text(self._elements, "title")
+
+    @cached_property
+    def heading(self) -> str:
+        return _first_text(self._elements, "h1")
+
+    @cached_property
+    def text(self) -> str:
+        return _first_text(self._elements, "body")
+
+    @cached_property
+    def alerts(self) -> tuple[str, ...]:
+        return tuple(found.text for found in self._elements if found.attributes.get("role") == "alert")
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        return tuple(found.text for found in self._elements if found.attributes.get("role") == "status")
+
+    @cached_property
+    def forms(self) -> Mapping[str, Form]:
+        return {form.purpose: form for form in _forms(self._elements, self.url)}
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        links = _tagged(self._elements, "a")
+        return tuple(_link(found, self.url) for found in links if "href" in found.attributes)
+
+    @cached_property
+    def tables(self) -> Mapping[str, tuple[Mapping[str, str], ...]]:
+        return {name: _rows(found) for name, found in self._named.items() if found.tag == "table"}
+
+    @cached_property
+    def images(self) -> Mapping[str, bytes]:
+        return {name: _picture(found) for name, found in self._named.items() if found.tag == "img"}
+
+    @cached_property
+    def data(self) -> Mapping[str, Any]:
+        return {name: _json(name, found) for name, found in self._named.items() if found.tag == "script"}
+
+    @cached_property
+    def texts(self) -> Mapping[str, str]:
+        return {name: found.text for name, found in self._named.items()}
 
     @property
     def error(self) -> str | None:
@@ -190,6 +219,9 @@ class Page:
             f"{self} has no link {name!r}; it has: {', '.join(link.text for link in self.links)}"
         )
 
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
     def __str__(self) -> str:
         said = f": {self.error}" if self.error else ""
         return f"the page “{self.heading}” ({self.url}, {self.status}{said})"
@@ -203,8 +235,8 @@ def parse_html(html: str) -> Element:
     return builder.root
 
 
-def _first_text(root: Element, tag: str) -> str:
-    found = next(root.all(tag), None)
+def _first_text(elements: Iterable[Element], tag: str) -> str:
+    found = next(_tagged(elements, tag), None)
     return found.text if found is not None else ""
 
 

@@ -307,7 +307,7 @@ class Browser:
             answer = self._http.request(method, url, **form)  # type: ignore[arg-type]  # params or data
         except httpx.HTTPError as error:
             raise PlatformError(f"no answer from {url}: {error}") from error
-        self._page = Page.parse(str(answer.url), answer.status_code, answer.text)
+        self._page = Page(str(answer.url), answer.status_code, answer.text)
         return self._page
 
 

@@ -172,6 +172,9 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                loop="asyncio",  # by name: to look for other loops and protocols takes longer than to start
+                http="h11",
+                ws="none",
                 timeout_keep_alive=75,  # a slow client's next request is not met by a closing connection
                 ssl_certfile=certificate,
                 ssl_keyfile=certificate,

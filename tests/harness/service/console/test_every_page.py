@@ -34,7 +34,7 @@ def shown(open_town: Any, language: str) -> list[Shown]:
     def keep(answer: httpx.Response) -> None:
         if answer.headers.get("content-type", "").startswith("text/html"):
             html = answer.read().decode()
-            pages.append((Page.parse(str(answer.url), answer.status_code, html), parse_html(html)))
+            pages.append((Page(str(answer.url), answer.status_code, html), parse_html(html)))
 
     with open_town() as town, Browser(town.base_url) as browser:
         browser._http.headers["accept-language"] = language

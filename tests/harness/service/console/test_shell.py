@@ -33,7 +33,7 @@ def http(town: Any) -> Iterator[httpx.Client]:
 
 
 def csrf_of(answer: httpx.Response, form: str) -> str:
-    shown = ShownPage.parse(str(answer.url), answer.status_code, answer.text)
+    shown = ShownPage(str(answer.url), answer.status_code, answer.text)
     return shown.form(form).fields["csrf"].value
 
 
@@ -181,7 +181,7 @@ def test_what_is_typed_in_is_shown_as_text(browser: Browser) -> None:
 
 def test_a_notice_is_never_taken_from_the_address(http: httpx.Client) -> None:
     answer = http.get("/sign-in?done=boo")
-    assert ShownPage.parse(str(answer.url), answer.status_code, answer.text).notices == ()
+    assert ShownPage(str(answer.url), answer.status_code, answer.text).notices == ()
 
 
 def _explode(visit: Visit) -> Answer:
