@@ -201,7 +201,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.conformance.card"],
     ["harness.conformance.features", "harness.conformance.pin"],
     ["harness.conformance.bio", "harness.conformance.ceremony", "harness.conformance.owner"],
-    ["harness.conformance.management", "harness.conformance.found"],
+    ["harness.conformance.config", "harness.conformance.found", "harness.conformance.management"],
     ["harness.conformance.course", "harness.conformance.proof", "harness.conformance.record"],
     ["harness.conformance.attendance"],
     ["harness.conformance.suite"],

@@ -54,6 +54,11 @@ class Assertion:
     auth_data: AuthenticatorData
     signature: bytes
 
+    @property
+    def flags(self) -> int:
+        """The flags byte, with bits that nobody has defined."""
+        return bytes(self.auth_data)[32]
+
     def verify(self, registration: Registration, client_data_hash: bytes = CLIENT_DATA_HASH) -> None:
         """Fails unless it is signed by the registration's key."""
         try:

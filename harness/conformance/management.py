@@ -76,6 +76,11 @@ class Management:
         return [first, *(self.bare(next_one).succeeded() for _ in range(first[total] - 1))]
 
 
+def ids(listed: list[dict[int, Any]]) -> list[bytes]:
+    """The credential IDs of credentials that are listed."""
+    return [one[CREDENTIAL_ID]["id"] for one in listed]
+
+
 def of(rp_id: str) -> dict[int, Any]:
     """subCommandParams that name a relying party."""
     return {RP_ID_HASH_PARAM: sha256(rp_id.encode()).digest()}

@@ -1,9 +1,8 @@
-"""authenticatorCredentialManagement: what is on the key, listed, renamed, deleted (CTAP 2.3 §6.8)."""
+"""What is on the key, counted and listed (CTAP 2.3 §6.8.2 to §6.8.4)."""
 
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,6 @@ from harness.conformance.management import (
     CRED_PROTECT,
     CREDENTIAL_ID,
     CREDENTIALS,
-    DELETE,
     LARGE_BLOB_KEY,
     METADATA,
     NEXT_CREDENTIAL,
@@ -23,15 +21,12 @@ from harness.conformance.management import (
     RP_ID_HASH,
     RPS,
     THIRD_PARTY_PAYMENT,
-    TOTAL_CREDENTIALS,
-    TOTAL_RPS,
-    UPDATE,
     USER,
     Management,
+    ids,
     of,
 )
 from harness.conformance.owner import Owner
-from harness.conformance.pin import CM, MC
 from harness.conformance.probe import CMD, ERR, Probe
 
 pytestmark = [
@@ -41,26 +36,6 @@ pytestmark = [
 ]
 
 OTHER_RP = "other.example"
-PREVIEW = 0x41
-
-
-@pytest.fixture
-def kept(owner: Owner, ceremony: Ceremony) -> Registration:
-    """A discoverable credential of one user."""
-    return ceremony.register(rk=True)
-
-
-@pytest.fixture
-def two(owner: Owner, ceremony: Ceremony) -> list[Registration]:
-    """Discoverable credentials of two users of one relying party, the newest last."""
-    return [ceremony.register(rk=True, user_id=bytes((number,))) for number in (1, 2)]
-
-
-def _ids(listed: list[dict[int, Any]]) -> list[bytes]:
-    return [one[CREDENTIAL_ID]["id"] for one in listed]
-
-
-# How many.
 
 
 @pytest.mark.spec("CM-METADATA-01", "CTAP 2.3 §6.8.2")
@@ -90,9 +65,6 @@ def test_what_is_not_kept_does_not_count(ceremony: Ceremony, management: Managem
     before = management.counts()
     ceremony.register()
     assert management.counts() == before
-
-
-# Relying parties.
 
 
 @pytest.mark.spec("CM-RPS-01", "CTAP 2.3 §6.8.3")
@@ -182,9 +154,6 @@ def test_next_of_another_kind(two: list[Registration], management: Management) -
     management.bare(NEXT_CREDENTIAL).refused(ERR.NOT_ALLOWED)
 
 
-# Credentials.
-
-
 @pytest.mark.spec("CM-CREDENTIALS-01", "CTAP 2.3 §6.8.4")
 @pytest.mark.catches("cm-user-unnamed", "cm-public-key-wrong")
 def test_credential_is_listed(owner: Owner, ceremony: Ceremony, management: Management) -> None:
@@ -201,7 +170,7 @@ def test_credential_is_listed(owner: Owner, ceremony: Ceremony, management: Mana
 @pytest.mark.catches("cm-credentials-repeat")
 def test_each_credential_once(two: list[Registration], management: Management) -> None:
     """Each credential of a relying party is listed once."""
-    listed = _ids(management.credentials(RP_ID))
+    listed = ids(management.credentials(RP_ID))
     assert len(listed) == len({*listed})
     assert {one.credential_id for one in two} <= {*listed}
 
@@ -214,7 +183,7 @@ def test_credentials_of_one_relying_party_alone(
 ) -> None:
     """The credentials of a relying party are listed, and no other's."""
     other = ceremony.register(rk=True, rp_id=OTHER_RP)
-    listed = _ids(management.credentials(OTHER_RP))
+    listed = ids(management.credentials(OTHER_RP))
     assert other.credential_id in listed
     assert kept.credential_id not in listed
 
@@ -258,242 +227,3 @@ def test_payment_is_listed(owner: Owner, ceremony: Ceremony, management: Managem
     kept = ceremony.register(rk=True, extensions={"thirdPartyPayment": True})
     listed = {one[CREDENTIAL_ID]["id"]: one for one in management.credentials(RP_ID)}
     assert listed[kept.credential_id].get(THIRD_PARTY_PAYMENT) is True
-
-
-# Deleting.
-
-
-@pytest.mark.spec("CM-DELETE-01", "CTAP 2.3 §6.8.5")
-@pytest.mark.touches(2)
-@pytest.mark.catches("cm-delete-does-nothing", "cm-delete-hides")
-def test_deleted_credential_signs_no_more(
-    ceremony: Ceremony, kept: Registration, management: Management
-) -> None:
-    """A credential that was deleted signs in no more."""
-    management.delete(kept).succeeded()
-    ceremony.get(allow=[kept]).refused(ERR.NO_CREDENTIALS)
-
-
-@pytest.mark.spec("CM-DELETE-02", "CTAP 2.3 §6.8.5")
-@pytest.mark.touches(2)
-@pytest.mark.catches("cm-delete-does-nothing", "cm-delete-others")
-def test_deleted_credential_is_not_listed(two: list[Registration], management: Management) -> None:
-    """A credential that was deleted is not listed any more, and the others are."""
-    management.delete(two[0]).succeeded()
-    listed = _ids(management.credentials(RP_ID))
-    assert two[0].credential_id not in listed
-    assert two[1].credential_id in listed
-
-
-@pytest.mark.spec("CM-DELETE-03", "CTAP 2.3 §6.8.5")
-@pytest.mark.catches("cm-delete-does-nothing", "cm-delete-keeps-room")
-def test_deleted_credential_leaves_room(kept: Registration, management: Management) -> None:
-    """A credential that was deleted leaves its room to another."""
-    existing, remaining = management.counts()
-    management.delete(kept).succeeded()
-    assert management.counts() == (existing - 1, remaining + 1)
-
-
-@pytest.mark.spec("CM-DELETE-04", "CTAP 2.3 §6.8.5")
-@pytest.mark.catches("cm-delete-anything", "cm-refusals-unnamed")
-def test_delete_what_is_not_there(kept: Registration, management: Management) -> None:
-    """A credential ID that the key does not know is answered with NO_CREDENTIALS."""
-    management.ask(DELETE, {2: {**kept.descriptor, "id": bytes(32)}}).refused(ERR.NO_CREDENTIALS)
-
-
-# Renaming.
-
-
-@pytest.mark.spec("CM-UPDATE-01", "CTAP 2.3 §6.8.6")
-@pytest.mark.catches("cm-update-does-nothing")
-def test_renamed_user(owner: Owner, ceremony: Ceremony, management: Management) -> None:
-    """A user who was renamed is listed by the new names."""
-    kept = ceremony.register(rk=True, user_id=b"renamed")
-    renamed = {"id": b"renamed", "name": "bob", "displayName": "Bob"}
-    management.update(kept, renamed).succeeded()
-    assert renamed in [one[USER] for one in management.credentials(RP_ID)]
-
-
-@pytest.mark.spec("CM-UPDATE-02", "CTAP 2.3 §6.8.6")
-@pytest.mark.catches("cm-update-merges")
-@pytest.mark.parametrize("names", [{}, {"name": "", "displayName": ""}], ids=["absent", "empty"])
-def test_names_are_removed(
-    owner: Owner, ceremony: Ceremony, management: Management, names: dict[str, str]
-) -> None:
-    """A name that an update leaves away, or leaves empty, is removed."""
-    kept = ceremony.register(rk=True, user_id=b"unnamed")
-    management.update(kept, {"id": b"unnamed", **names}).succeeded()
-    assert {"id": b"unnamed"} in [one[USER] for one in management.credentials(RP_ID)]
-
-
-@pytest.mark.spec("CM-UPDATE-03", "CTAP 2.3 §6.8.6")
-@pytest.mark.catches("cm-update-any-user", "cm-refusals-unnamed")
-def test_another_user_is_not_renamed(kept: Registration, management: Management) -> None:
-    """An update with another user ID than the credential's is refused with INVALID_PARAMETER."""
-    management.update(kept, {"id": b"mallory", "name": "user"}).refused(ERR.INVALID_PARAMETER)
-
-
-@pytest.mark.spec("CM-UPDATE-04", "CTAP 2.3 §6.8.6")
-@pytest.mark.catches("cm-update-anything", "cm-refusals-unnamed")
-def test_rename_what_is_not_there(kept: Registration, management: Management) -> None:
-    """An update of a credential that the key does not know is answered with NO_CREDENTIALS."""
-    params = {2: {**kept.descriptor, "id": bytes(32)}, 3: {"id": b"user", "name": "bob"}}
-    management.ask(UPDATE, params).refused(ERR.NO_CREDENTIALS)
-
-
-# Requests that are none.
-
-
-_MISSING = [
-    ("enumerateCredentials rpIDHash", CREDENTIALS, {}),
-    ("deleteCredential credentialID", DELETE, {}),
-    ("updateUserInformation user", UPDATE, {2: {"id": bytes(32), "type": "public-key"}}),
-]
-
-
-@pytest.mark.touches(0)
-@pytest.mark.catches("cm-refusals-unnamed")
-@pytest.mark.parametrize(
-    ("subcommand", "params"),
-    [
-        pytest.param(
-            subcommand, params, id=name, marks=pytest.mark.spec(f"CM-MISSING-{number:02}", "CTAP 2.3 §6.8")
-        )
-        for number, (name, subcommand, params) in enumerate(_MISSING, start=1)
-    ],
-)
-def test_missing_parameter(management: Management, subcommand: int, params: dict[int, Any]) -> None:
-    """A subcommand without a parameter that it needs is answered with MISSING_PARAMETER."""
-    management.ask(subcommand, params).refused(ERR.MISSING_PARAMETER)
-
-
-@pytest.mark.spec("CM-REQUEST-01", "CTAP 2.3 §6.8")
-@pytest.mark.touches(0)
-@pytest.mark.catches("cm-refusals-unnamed")
-def test_unknown_subcommand(management: Management) -> None:
-    """A subcommand that nobody has defined is refused."""
-    management.ask(0x42).refused(ERR.INVALID_SUBCOMMAND, ERR.INVALID_PARAMETER)
-
-
-@pytest.mark.spec("CM-REQUEST-02", "CTAP 2.3 §6.8.2")
-@pytest.mark.touches(0)
-@pytest.mark.catches("cm-refusals-unnamed")
-def test_unknown_pin_protocol(management: Management) -> None:
-    """A pinUvAuthParam by a protocol that the key does not speak is answered with INVALID_PARAMETER."""
-    management.bare(METADATA, more={3: 99, 4: bytes(32)}).refused(ERR.INVALID_PARAMETER)
-
-
-@pytest.mark.spec("CM-REQUEST-03", "CTAP 2.3 §6.8.2")
-@pytest.mark.touches(0)
-@pytest.mark.catches("cm-refusals-unnamed")
-def test_no_pin_protocol(management: Management) -> None:
-    """A pinUvAuthParam without its protocol is answered with MISSING_PARAMETER."""
-    management.bare(METADATA, more={4: bytes(32)}).refused(ERR.MISSING_PARAMETER)
-
-
-# Who may.
-
-
-_SUBCOMMANDS = [
-    ("metadata", METADATA),
-    ("relying parties", RPS),
-    ("credentials", CREDENTIALS),
-    ("delete", DELETE),
-    ("update", UPDATE),
-]
-
-
-@pytest.mark.catches("cm-token-not-needed")
-@pytest.mark.parametrize(
-    "subcommand",
-    [
-        pytest.param(
-            subcommand, id=name, marks=pytest.mark.spec(f"CM-TOKEN-{number:02}", f"CTAP 2.3 §6.8, {name}")
-        )
-        for number, (name, subcommand) in enumerate(_SUBCOMMANDS, start=1)
-    ],
-)
-def test_without_a_token(kept: Registration, management: Management, subcommand: int) -> None:
-    """Without a pinUvAuthParam nothing is listed or changed: PUAT_REQUIRED.
-
-    A list of credentials says where its owner has accounts, also those that credProtect hides.
-    """
-    params: dict[int, dict[int, Any]] = {
-        CREDENTIALS: of(RP_ID),
-        DELETE: {2: kept.descriptor},
-        UPDATE: {2: kept.descriptor, 3: {"id": b"user", "name": "bob"}},
-    }
-    management.bare(subcommand, params.get(subcommand)).refused(ERR.PUAT_REQUIRED)
-
-
-@pytest.mark.spec("CM-TOKEN-06", "CTAP 2.3 §6.8.5")
-@pytest.mark.catches("pin-permissions-ignored")
-def test_token_for_something_else(owner: Owner, kept: Registration, management: Management) -> None:
-    """A token that may register deletes nothing: PIN_AUTH_INVALID."""
-    management.delete(kept, token=owner.token(MC, RP_ID)).refused(ERR.PIN_AUTH_INVALID)
-
-
-@pytest.mark.spec("CM-TOKEN-07", "CTAP 2.3 §6.8.5")
-@pytest.mark.catches("cm-params-unsigned", "pin-auth-unchecked")
-def test_parameters_are_authenticated(owner: Owner, kept: Registration, management: Management) -> None:
-    """A pinUvAuthParam over the subcommand alone is refused with PIN_AUTH_INVALID.
-
-    Otherwise who is on the way to the key chooses what is deleted.
-    """
-    param = owner.auth.authenticate(owner.token(CM), bytes((DELETE,)))
-    more = {3: owner.auth.version, 4: param}
-    management.bare(DELETE, {2: kept.descriptor}, more).refused(ERR.PIN_AUTH_INVALID)
-
-
-@pytest.mark.spec("CM-TOKEN-08", "CTAP 2.3 §6.8.2, §6.8.3")
-@pytest.mark.catches("pin-rp-id-ignored")
-@pytest.mark.parametrize("subcommand", [METADATA, RPS], ids=["metadata", "relying-parties"])
-def test_token_for_one_does_not_list_all(
-    owner: Owner, kept: Registration, management: Management, subcommand: int
-) -> None:
-    """A token for one relying party says nothing of all: PIN_AUTH_INVALID."""
-    management.ask(subcommand, token=owner.token(CM, RP_ID)).refused(ERR.PIN_AUTH_INVALID)
-
-
-@pytest.mark.spec("CM-TOKEN-09", "CTAP 2.3 §6.8.4")
-@pytest.mark.catches("cm-bound-refused")
-def test_token_for_one_lists_its_own(owner: Owner, kept: Registration, management: Management) -> None:
-    """A token for one relying party lists its credentials."""
-    answer = management.ask(CREDENTIALS, of(RP_ID), token=owner.token(CM, RP_ID))
-    assert answer.succeeded()[TOTAL_CREDENTIALS] >= 1
-
-
-@pytest.mark.catches("pin-rp-id-ignored")
-@pytest.mark.parametrize(
-    "subcommand",
-    [
-        pytest.param(CREDENTIALS, id="list", marks=pytest.mark.spec("CM-TOKEN-10", "CTAP 2.3 §6.8.4")),
-        pytest.param(DELETE, id="delete", marks=pytest.mark.spec("CM-TOKEN-11", "CTAP 2.3 §6.8.5")),
-        pytest.param(UPDATE, id="update", marks=pytest.mark.spec("CM-TOKEN-12", "CTAP 2.3 §6.8.6")),
-    ],
-)
-def test_token_for_another_relying_party(
-    owner: Owner, kept: Registration, management: Management, subcommand: int
-) -> None:
-    """A token for one relying party neither lists nor changes what another has: PIN_AUTH_INVALID."""
-    params: dict[int, dict[int, Any]] = {
-        CREDENTIALS: of(RP_ID),
-        DELETE: {2: kept.descriptor},
-        UPDATE: {2: kept.descriptor, 3: {"id": b"user", "name": "bob"}},
-    }
-    token = owner.token(CM, OTHER_RP)
-    management.ask(subcommand, params[subcommand], token=token).refused(ERR.PIN_AUTH_INVALID)
-
-
-# The preview.
-
-
-@pytest.mark.spec("CM-PREVIEW-01", "CTAP 2.3 §6.13")
-@pytest.mark.needs("credMgmt", "pinUvAuthToken", "rk", "credentialMgmtPreview")
-@pytest.mark.catches("cm-preview-refused")
-def test_preview_lists_the_same(owner: Owner, kept: Registration, management: Management) -> None:
-    """The preview's command, where getInfo names it, lists the same as its successor."""
-    preview = Management(owner, PREVIEW)
-    assert preview.counts() == management.counts()
-    assert _ids(preview.credentials(RP_ID)) == _ids(management.credentials(RP_ID))
-    assert preview.ask(RPS).succeeded()[TOTAL_RPS] == len(management.relying_parties())

@@ -1,4 +1,4 @@
-"""authenticatorGetAssertion and authenticatorGetNextAssertion (CTAP 2.3 §6.2, §6.3)."""
+"""Requests and responses of authenticatorGetAssertion (CTAP 2.3 §6.2)."""
 
 from __future__ import annotations
 
@@ -16,31 +16,6 @@ pytestmark = [pytest.mark.needs("ctap2"), pytest.mark.touches(2)]
 
 RESERVED, UV, AT, ED = 0x22, 0x04, 0x40, 0x80
 OTHER_HASH = sha256(b"another sign-in").digest()
-
-
-@pytest.fixture
-def registration(ceremony: Ceremony) -> Registration:
-    return ceremony.register()
-
-
-@pytest.fixture
-def three(probe: Probe, ceremony: Ceremony) -> list[Registration]:
-    """Discoverable credentials of three users, the newest last."""
-    if probe.info.get(0x14, 3) < 3:
-        pytest.skip("needs room for three credentials")
-    return [ceremony.register(rk=True, user_id=bytes([number])) for number in (1, 2, 3)]
-
-
-@pytest.fixture
-def signed_in(ceremony: Ceremony, registration: Registration) -> Assertion:
-    return ceremony.sign_in(registration)
-
-
-def _flags(found: Assertion) -> int:
-    return bytes(found.auth_data)[32]
-
-
-# The response.
 
 
 @pytest.mark.spec("GA-RESPONSE-01", "CTAP 2.3 §6.2.2")
@@ -101,7 +76,7 @@ def test_up_flag(signed_in: Assertion) -> None:
 @pytest.mark.catches("ga-reserved-flags")
 def test_reserved_flags(signed_in: Assertion) -> None:
     """Flags that are reserved are zero."""
-    assert not _flags(signed_in) & RESERVED
+    assert not signed_in.flags & RESERVED
 
 
 @pytest.mark.spec("GA-AUTHDATA-03", "WebAuthn Level 3 §6.1")
@@ -125,7 +100,7 @@ def test_uv_flag_without_verification(probe: Probe, ceremony: Ceremony, registra
     if probe.option("alwaysUv"):
         pytest.skip("needs a key that signs without verifying its user")
     answer = ceremony.get(allow=[registration], bare=True)
-    assert not _flags(assertion(answer)) & UV
+    assert not assertion(answer).flags & UV
 
 
 @pytest.mark.spec("GA-COUNT-01", "WebAuthn Level 3 §6.1.1")
@@ -153,9 +128,6 @@ def test_nonces_differ(ceremony: Ceremony, registration: Registration) -> None:
         members = ceremony.request(allow=[registration]) | {2: OTHER_HASH}
         rs[1] = decode_dss_signature(assertion(ceremony.get(members, bare=True)).signature)[0]
     assert rs[0] != rs[1]
-
-
-# The parameters.
 
 
 @pytest.mark.catches("ga-missing-taken-for-granted")
@@ -285,197 +257,6 @@ def test_empty_pin_uv_auth_param(probe: Probe, ceremony: Ceremony, registration:
 def test_unknown_extension(ceremony: Ceremony, registration: Registration) -> None:
     """An extension that the key does not know is passed over."""
     ceremony.sign_in(registration, extensions={"keyrig-unknown": True}).verify(registration)
-
-
-# Which credential.
-
-
-@pytest.mark.spec("GA-LOCATE-01", "CTAP 2.3 §6.2.2 step 7")
-@pytest.mark.touches(1)
-@pytest.mark.catches("ga-refusals-unnamed")
-def test_nothing_for_a_stranger(ceremony: Ceremony) -> None:
-    """A relying party that has no credential on the key is told NO_CREDENTIALS."""
-    stranger = {"id": bytes(64), "type": "public-key"}
-    members = ceremony.request(rp_id="stranger.example") | {3: [stranger]}
-    ceremony.get(members).refused(ERR.NO_CREDENTIALS)
-
-
-@pytest.mark.spec("GA-LOCATE-02", "CTAP 2.3 §6.2.2 step 7")
-@pytest.mark.catches("ga-for-another-relying-party")
-def test_credential_of_another_relying_party(ceremony: Ceremony, registration: Registration) -> None:
-    """A credential is of no use to another relying party than its own, though it names it.
-
-    It is what makes phishing fail.
-    """
-    ceremony.get(allow=[registration], rp_id="phishing.example").refused(ERR.NO_CREDENTIALS)
-
-
-@pytest.mark.spec("GA-LOCATE-03", "CTAP 2.3 §6.2.2 step 7")
-@pytest.mark.catches("ga-refuses-lists")
-def test_credential_among_strangers(ceremony: Ceremony, registration: Registration) -> None:
-    """A credential is found wherever it stands in the allow list."""
-    stranger = {"id": bytes(len(registration.credential_id)), "type": "public-key"}
-    members = ceremony.request() | {3: [stranger, registration.descriptor]}
-    assertion(ceremony.get(members)).verify(registration)
-
-
-@pytest.mark.spec("GA-LOCATE-04", "CTAP 2.3 §6.2.2 step 7")
-@pytest.mark.catches("ga-id-half-read")
-def test_credential_id_that_was_changed(ceremony: Ceremony, registration: Registration) -> None:
-    """A credential ID with one bit changed is nobody's."""
-    for place in (0, len(registration.credential_id) // 2, len(registration.credential_id) - 1):
-        changed = bytearray(registration.credential_id)
-        changed[place] ^= 1
-        members = ceremony.request() | {3: [{"id": bytes(changed), "type": "public-key"}]}
-        ceremony.get(members).refused(ERR.NO_CREDENTIALS, ERR.INVALID_CREDENTIAL)
-
-
-@pytest.mark.spec("GA-LOCATE-05", "CTAP 2.3 §6.2.2 step 7")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.catches("ga-allow-list-ignored")
-def test_list_of_strangers(ceremony: Ceremony, three: list[Registration]) -> None:
-    """A key with credentials for a relying party uses none that the allow list does not name."""
-    members = ceremony.request() | {3: [{"id": bytes(32), "type": "public-key"}]}
-    ceremony.get(members).refused(ERR.NO_CREDENTIALS)
-
-
-@pytest.mark.spec("GA-DISCOVER-01", "CTAP 2.3 §6.2.2 step 7")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores a credential")
-@pytest.mark.catches("ga-user-missing")
-def test_discoverable_credential_is_found(ceremony: Ceremony) -> None:
-    """Without an allow list the key finds a discoverable credential, and says whose it is."""
-    registration = ceremony.register(rk=True, user_id=b"discover me")
-    found = ceremony.sign_in()
-    found.verify(registration)
-    assert found.members[4]["id"] == b"discover me"
-
-
-@pytest.mark.spec("GA-DISCOVER-02", "CTAP 2.3 §6.2.2 step 12")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(4)
-@pytest.mark.catches("ga-number-missing")
-def test_number_of_credentials(ceremony: Ceremony, three: list[Registration]) -> None:
-    """Where several credentials are found the response says how many."""
-    assert ceremony.sign_in().members.get(5) == 3
-
-
-@pytest.mark.spec("GA-DISCOVER-03", "CTAP 2.3 §6.2.2 step 12")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(4)
-@pytest.mark.catches("ga-oldest-first")
-def test_newest_comes_first(ceremony: Ceremony, three: list[Registration]) -> None:
-    """Of several credentials the newest answers first."""
-    assert ceremony.sign_in().members[1]["id"] == three[-1].credential_id
-
-
-@pytest.mark.spec("GA-DISCOVER-04", "CTAP 2.3 §6.2.2 step 12")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores a credential")
-@pytest.mark.catches("ga-user-named")
-def test_names_are_for_those_who_are_known(probe: Probe, ceremony: Ceremony) -> None:
-    """The user's name is not told where the user was not verified.
-
-    Otherwise whoever finds a key learns whose it is.
-    """
-    if probe.option("clientPin") or probe.option("uv"):
-        pytest.skip("needs a key that is not set up to verify its user")
-    ceremony.register(rk=True)
-    assert {*ceremony.sign_in().members.get(4, {})} <= {"id"}
-
-
-@pytest.mark.spec("GA-DISCOVER-05", "CTAP 2.3 §6.1.2 step 17")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(3)
-@pytest.mark.catches("mc-same-user-twice")
-def test_new_credential_replaces_the_users_old_one(ceremony: Ceremony) -> None:
-    """A discoverable credential takes the place of the one for the same relying party and user."""
-    ceremony.register(rk=True)
-    second = ceremony.register(rk=True)
-    found = ceremony.sign_in()
-    assert found.members[1]["id"] == second.credential_id
-    assert 5 not in found.members
-
-
-# getNextAssertion.
-
-
-@pytest.mark.spec("GNA-01", "CTAP 2.3 §6.3")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(4)
-@pytest.mark.catches("ga-next-repeats")
-def test_each_credential_once(probe: Probe, ceremony: Ceremony, three: list[Registration]) -> None:
-    """getNextAssertion gives the other credentials, the newest first, each once and signed by its own key."""
-    found = [ceremony.sign_in()]
-    found += [assertion(probe.cbor(CMD.GET_NEXT_ASSERTION)) for _ in range(2)]
-    assert [one.members[1]["id"] for one in found] == [one.credential_id for one in reversed(three)]
-    for one, registration in zip(found, reversed(three), strict=True):
-        one.verify(registration)
-
-
-@pytest.mark.spec("GNA-02", "CTAP 2.3 §6.3")
-@pytest.mark.touches(0)
-@pytest.mark.catches("ga-next-refusals-unnamed")
-def test_next_of_nothing(probe: Probe) -> None:
-    """getNextAssertion without a getAssertion before it is answered with NOT_ALLOWED."""
-    probe.cbor(CMD.GET_NEXT_ASSERTION).refused(ERR.NOT_ALLOWED)
-
-
-@pytest.mark.spec("GNA-03", "CTAP 2.3 §6.3")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(4)
-@pytest.mark.catches("ga-next-refusals-unnamed")
-def test_next_of_the_last(probe: Probe, ceremony: Ceremony, three: list[Registration]) -> None:
-    """After the last credential getNextAssertion is answered with NOT_ALLOWED."""
-    ceremony.sign_in()
-    for _ in range(2):
-        probe.cbor(CMD.GET_NEXT_ASSERTION).succeeded()
-    probe.cbor(CMD.GET_NEXT_ASSERTION).refused(ERR.NOT_ALLOWED)
-
-
-@pytest.mark.spec("GNA-04", "CTAP 2.3 §6.3")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(4)
-@pytest.mark.slow(31)
-@pytest.mark.catches("ga-next-refusals-unnamed", "ga-next-for-ever")
-def test_next_too_late(probe: Probe, ceremony: Ceremony, three: list[Registration]) -> None:
-    """Thirty seconds after the last assertion there is no next one."""
-    ceremony.sign_in()
-    probe.wait(31)
-    probe.cbor(CMD.GET_NEXT_ASSERTION).refused(ERR.NOT_ALLOWED)
-
-
-@pytest.mark.spec("GNA-05", "CTAP 2.3 §6")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(4)
-@pytest.mark.catches("ga-next-refusals-unnamed")
-def test_another_command_between(probe: Probe, ceremony: Ceremony, three: list[Registration]) -> None:
-    """Another command ends what getNextAssertion would go on with."""
-    ceremony.sign_in()
-    probe.cbor(CMD.GET_INFO).succeeded()
-    probe.cbor(CMD.GET_NEXT_ASSERTION).refused(ERR.NOT_ALLOWED)
-
-
-@pytest.mark.spec("GNA-06", "CTAP 2.3 §6.3")
-@pytest.mark.needs("rk")
-@pytest.mark.destructive("stores credentials")
-@pytest.mark.touches(4)
-@pytest.mark.catches("ga-next-up-not-set")
-def test_flags_of_the_next(probe: Probe, ceremony: Ceremony, three: list[Registration]) -> None:
-    """The next assertion has the flags of the first: one touch was for all."""
-    first = ceremony.sign_in()
-    assert _flags(assertion(probe.cbor(CMD.GET_NEXT_ASSERTION))) == _flags(first)
-
-
-# User presence.
 
 
 @pytest.mark.spec("GA-PRESENCE-01", "CTAP 2.3 §6.2.2 step 9")
