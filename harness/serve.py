@@ -24,9 +24,11 @@ from harness.service.clock_control import clock_control
 from harness.service.errors import AwsError
 from harness.service.events import Event, EventFile, EventsError, Trail
 from harness.service.identity import Identity
+from harness.service.key_metadata import KeyMetadataError
 from harness.service.model import Account
 from harness.service.profile import ProfileError, ServiceProfile
 from harness.service.store import AccountStore, MemoryStore, SqliteStore, StoreError
+from harness.stock import key_metadata, stock_tokens
 
 IN_MEMORY = "memory"
 ROOT_EMAIL = "root@example.com"
@@ -55,6 +57,24 @@ Say = Callable[[str], None]
     metavar="FILE",
     help="Write the audit trail there as JSON lines, - for stdout; beside the --db unless given.",
 )
+@click.option(
+    "--tokens",
+    multiple=True,
+    metavar="FILE",
+    help="Know the hardware tokens in this seed file (PSKC, CSV, otpauth, QR code), or in what keyrig token "
+    "keeps, whose import has more options; may be said again.",
+)
+@click.option("--tokens-key", metavar="FILE", help="The pre-shared key of PSKC files, in hex.")
+@click.option(
+    "--metadata",
+    metavar="PATH",
+    help="Know the models of security keys in this file or folder (FIDO MDS3 statements or BLOB).",
+)
+@click.option(
+    "--unknown-keys",
+    type=click.Choice(["accept", "refuse"]),
+    help="refuse: register no key but of a model in the --metadata; else the profile says.",
+)
 @click.option("--profile", default="aws-2026", metavar="NAME", help="AWS's values: a name, or a .toml file.")
 def serve(
     port: int,
@@ -66,11 +86,17 @@ def serve(
     clock_kind: str,
     control: int | None,
     events: str | None,
+    tokens: tuple[str, ...],
+    tokens_key: str | None,
+    metadata: str | None,
+    unknown_keys: str | None,
     profile: str,
 ) -> None:
     """Run the relying party on loopback until it is interrupted.
 
-    A new one gets a first account, whose credentials are shown this once.
+    A new one gets a first account, whose credentials are shown this once. What it would send by e-mail, by
+    phone or to support lies at the console's /outbox. The password of PSKC files can be in the variable
+    KEYRIG_PSKC_PASSWORD.
     """
     _check_host(host, expose)
     if control is not None and clock_kind != "manual":
@@ -82,17 +108,22 @@ def serve(
     try:
         with ExitStack() as stack:
             stop = stack.enter_context(_interruption())
-            values = ServiceProfile.load(profile)
+            asked = {} if unknown_keys is None else {"unknown_keys": unknown_keys}
+            values = ServiceProfile.load(profile).with_values(**asked)
+            models = key_metadata(metadata, values)
             store = stack.enter_context(closing(MemoryStore() if db == IN_MEMORY else SqliteStore(db)))
             trail, event_file = _trail(stack, events, db)
             clock = _clock(clock_kind, trail)
-            identity = Identity(store, clock=clock, profile=values, events=trail)
+            identity = Identity(store, clock=clock, profile=values, events=trail, metadata=models)
+            stocked = [line for file in tokens for line in stock_tokens(identity, file, tokens_key)]
+            if models:
+                stocked.append(f"metadata  {len(models)} models of keys; others: {values.unknown_keys}")
             ca, certificate = _certificate(stack, host) if tls else (None, None)
             service = stack.enter_context(
                 RunningService(identity, host=host, port=port, certificate=certificate)
             )
             say(f"console   {service.base_url}  (a test service, not AWS)")
-            for line in _accounts(store, identity, service.base_url, account, ca):
+            for line in (*_accounts(store, identity, service.base_url, account, ca), *stocked):
                 say(line)
             if isinstance(clock, ManualClock):
                 moved_at = stack.enter_context(RunningApp(clock_control(clock), port=control or 0))
@@ -101,7 +132,7 @@ def serve(
                 say(f"events    {event_file}")
             say("Ctrl-C stops it.")
             stop.wait()
-    except (AwsError, EventsError, ProfileError, ServiceError, StoreError) as error:
+    except (AwsError, EventsError, KeyMetadataError, ProfileError, ServiceError, StoreError) as error:
         raise Misuse(error.message if isinstance(error, AwsError) else str(error)) from None
     say("stopped")
 

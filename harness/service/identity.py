@@ -211,6 +211,7 @@ class Identity:
 
         devices = MfaDevices(environment)
         self.import_hardware_token = devices.import_hardware_token
+        self.knows_hardware_token = devices.knows_hardware_token
         self.create_virtual_mfa_device = devices.create_virtual_mfa_device
         self.provisioning_uri = devices.provisioning_uri
         self.delete_virtual_mfa_device = devices.delete_virtual_mfa_device

@@ -59,6 +59,8 @@ class KeyMetadata:
         path = Path(path)
         found = sorted(path.glob("*.j*")) if path.is_dir() else [path]
         files = [file for file in found if file.suffix in (".json", ".jwt")]
+        if not path.exists():
+            raise KeyMetadataError(f"cannot read the metadata {path}: it is not there")
         if not files:
             raise KeyMetadataError(
                 f"{path} holds no metadata (.json or .jwt); write some with keyrig metadata"
@@ -72,6 +74,10 @@ class KeyMetadata:
             except _UNREADABLE as error:
                 raise KeyMetadataError(f"{file} is not FIDO metadata; remove it or write it anew") from error
         return cls(models)
+
+    def __len__(self) -> int:
+        """How many models there are."""
+        return len({id(model) for model in self._models.values()})
 
     def model_of(self, aaguid: str, certificates: Sequence[bytes]) -> KeyModel | None:
         """The model of an attestation with that AAGUID (UUID) and these certificates (DER), if known."""

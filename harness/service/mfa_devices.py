@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -80,6 +81,12 @@ class MfaDevices:
                 raise EntityAlreadyExists(self._profile.say("device_exists"))
             transaction.put(device)
         return device
+
+    def knows_hardware_token(self, serial_number: str, secret: bytes) -> bool:
+        """Whether there is a hardware token of that serial number with that secret; the operator's, too."""
+        with self._environment.store.transaction() as transaction:
+            device = transaction.get(HardwareTotpDevice, serial_number)
+        return device is not None and hmac.compare_digest(device.totp.secret, secret)
 
     def create_virtual_mfa_device(
         self, caller: Caller, name: str, path: str = "/", tags: Tags = ()

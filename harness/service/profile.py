@@ -93,6 +93,7 @@ class ServiceProfile:
     challenge_bytes: int
     challenge_s: int
     sign_count_fault: Literal["refuse", "note"]
+    unknown_keys: Literal["accept", "refuse"]
 
     sts_default_duration_s: int
     sts_min_duration_s: int

@@ -175,6 +175,8 @@ def check_registration(response_json: str, expectations: Expectations) -> Regist
         return Refused(diagnosis="the ceremony ran in a frame of another origin")
     if attestation_format not in profile.attestation_formats:
         return Refused(diagnosis=f"attestation format {attestation_format} is not accepted")
+    if profile.unknown_keys == "refuse" and (model is None or not roots):
+        return Refused(diagnosis="its attestation leads to no model in the metadata")
     if model is not None and model.broken is not None:
         return Refused(diagnosis=f"the metadata says {model.broken} of the model {model.description}")
     if len(verified.credential_id) > _MAX_CREDENTIAL_ID:

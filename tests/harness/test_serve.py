@@ -21,6 +21,9 @@ import pytest
 from click.testing import CliRunner
 
 import harness
+from emulator.oath import vendor_csv
+from emulator.oath.record import TokenRecord
+from harness.cli import main
 from harness.serve import serve
 from harness.service.app import LOOPBACK, is_loopback
 from harness.service.events import Event
@@ -180,6 +183,18 @@ def test_what_it_keeps_is_there_again_and_credentials_are_shown_once(tmp_path: P
         assert httpx.get(service.address("clock")).json()["now"] >= int(after)
     (tmp_path / "accounts.db.key").write_bytes(bytes(32))
     assert "is not the key of" in refusal("--db", str(tmp_path / "accounts.db"))
+
+
+def test_it_says_which_tokens_and_keys_it_was_told_of(tmp_path: Path) -> None:
+    record = TokenRecord(serial_number="GAHT12345678", secret=bytes(range(20)))
+    (tmp_path / "seeds.csv").write_text(vendor_csv.write([record]))
+    assert (
+        CliRunner().invoke(main, ["metadata", str(tmp_path / "keys"), "--profile", "ctap21"]).exit_code == 0
+    )
+    told = ("--tokens", "seeds.csv", "--metadata", "keys", "--unknown-keys", "refuse")
+    with served(*told, cwd=tmp_path) as service:
+        assert "\ntokens    1 taken in, from seeds.csv (CSV: 1 token)\n" in service.said
+        assert re.search(r"^metadata  \d models of keys; others: refuse$", service.said, re.MULTILINE)
 
 
 def test_events_on_stdout_are_nothing_but_json_lines(tmp_path: Path) -> None:
