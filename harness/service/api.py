@@ -6,6 +6,7 @@ inside identity, by the world's.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import uuid
@@ -14,7 +15,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from botocore import xform_name
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -89,7 +89,7 @@ class _Endpoint:
                 headers=tuple(scope["headers"]),
                 body=body,
             )
-            status, xml = await run_in_threadpool(self._answer, signed, request_id)
+            status, xml = await asyncio.to_thread(self._answer, signed, request_id)
         response = Response(xml, status, {"x-amzn-RequestId": request_id}, "text/xml")
         await response(scope, receive, send)
 

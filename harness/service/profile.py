@@ -147,7 +147,7 @@ class ServiceProfile:
     @classmethod
     def load(cls, name_or_path: str | Path = "aws-2026") -> ServiceProfile:
         """Load a packaged profile by name, or a file that holds one (a path ending in ``.toml``)."""
-        tables = _read(files(__package__).joinpath(_PACKAGED).read_text("utf-8"), _PACKAGED)
+        tables = _packaged()
         name = str(name_or_path)
         if name.endswith(".toml"):
             name, own = _read_own(Path(name_or_path))
@@ -183,7 +183,12 @@ class ServiceProfile:
 
 def profile_names() -> list[str]:
     """The packaged profiles."""
-    return sorted(_read(files(__package__).joinpath(_PACKAGED).read_text("utf-8"), _PACKAGED))
+    return sorted(_packaged())
+
+
+@cache
+def _packaged() -> Mapping[str, dict[str, Any]]:
+    return _read(files(__package__).joinpath(_PACKAGED).read_text("utf-8"), _PACKAGED)
 
 
 def _read(text: str, where: str) -> dict[str, dict[str, Any]]:

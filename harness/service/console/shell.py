@@ -6,6 +6,7 @@ headers, and what becomes of an error. The pages themselves decide nothing about
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -15,7 +16,6 @@ from dataclasses import replace
 from http import HTTPStatus
 
 import jinja2
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -96,7 +96,7 @@ class Shell:
             refused = None
         except PageError as error:
             form, refused = {}, error
-        return await run_in_threadpool(self._visit, request, form, refused)
+        return await asyncio.to_thread(self._visit, request, form, refused)
 
     def _visit(self, request: Request, form: Mapping[str, str], refused: PageError | None) -> Response:
         browser = request.cookies.get(BROWSER_COOKIE, "")
