@@ -156,7 +156,7 @@ def run(
     args += ["--keyrig-table"] * only_table
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose
-    quiet = ["-q", "--no-header", "--tb=no", "--show-capture=no", "-r", ""]
+    quiet = ["-qq", "--no-header", "--tb=no", "--show-capture=no", "-r", ""]
     sys.exit(run_pytest([*packaged("conformance"), *quiet, *args, *pytest_args], SUITE))
 
 

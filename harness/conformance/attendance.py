@@ -13,6 +13,7 @@ from fido2.hid import CAPABILITY, ConnectionFailure
 
 from emulator.clock import ManualClock
 from harness.conformance.course import slow
+from harness.conformance.record import UNREACHED
 from harness.devices.attendant import TERMINAL, Attendant
 from harness.devices.find import HardwareSource
 from harness.devices.hand import CommandHand, Hand, HandAttendant, HttpHand
@@ -70,7 +71,7 @@ def key_at_hand(item: pytest.Item, source: HardwareSource) -> HardwareKey | Pcsc
         stash[GONE] = stash.get(GONE, 0) + 1
         if stash[GONE] >= TIMES_GONE:
             item.session.shouldfail = f"{source} was not reached {TIMES_GONE} times in a row: {error}"
-        pytest.fail(f"the key is not to be reached: {error}", pytrace=False)
+        pytest.fail(f"{UNREACHED}: {error}", pytrace=False)
     stash[GONE], stash[KEY] = 0, key
     key.changed = changed
     if item.get_closest_marker("destructive") and (changed or _is_owners(stash, source)):

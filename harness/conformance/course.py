@@ -16,27 +16,31 @@ TOUCH_TIME = 3.0
 REPLUG_TIME = 5.0
 """Seconds to pull a key out and plug it in again."""
 TEST_TIME = 0.05
-"""Seconds that a test takes besides."""
+"""Seconds that a test takes besides, of a key that is quick."""
+ANSWERS = 2
+"""A test takes so many times what the key takes to tell what it is, which is much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run will ask of the person: so many ``touches``; and how long it will take, in ``seconds``.
 
-    ``resets`` is how often the key may have to be made as new for a test that changes it.
+    ``resets`` is how often the key may have to be made as new for a test that changes it, ``waits`` what
+    tests wait in all, and ``each`` what one takes besides, in seconds.
     """
 
     tests: int
     touches: int
     resets: int
     waits: float
+    each: float
     tireless: bool
 
     @property
     def seconds(self) -> float:
         """In all, about."""
         asked = 0 if self.tireless else TOUCH_TIME * self.touches + REPLUG_TIME * self.resets
-        return self.tests * TEST_TIME + self.waits + asked
+        return self.tests * self.each + self.waits + asked
 
     def __str__(self) -> str:
         if not self.touches:
@@ -96,6 +100,7 @@ def plan(items: Iterable[pytest.Item], key: Found, source: HardwareSource, longe
         touches=sum(map(touches, run)) + resets if key.waits else 0,
         resets=resets,
         waits=sum(map(slow, run)),
+        each=TEST_TIME + ANSWERS * key.seconds,
         tireless=source.attendant.tireless,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -36,11 +37,15 @@ _MAKE_CREDENTIAL = bytes((CMD.MAKE_CREDENTIAL,)) + cbor.encode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the key under test has, its getInfo by the members' names, whether it ``waits`` for touches."""
+    """What the key under test has, its getInfo by the members' names, whether it ``waits`` for touches.
+
+    ``seconds`` is what it took to tell, of real time.
+    """
 
     features: frozenset[str]
     info: Mapping[str, Any]
     waits: bool
+    seconds: float
 
 
 FOUND: pytest.StashKey[Found] = pytest.StashKey()
@@ -55,9 +60,11 @@ def found(config: pytest.Config) -> Found:
             source = find_key(name.partition("+")[0])
         with closing(source.new(clock=ManualClock(), seed="")) as key:
             probe = Probe(key, Trace())
+            began = time.monotonic()
+            info, seconds = named_info(probe.info), time.monotonic() - began
             waits = not isinstance(source, HardwareSource) or _waits(probe, source)
             config.stash[FOUND] = Found(
-                features=features(probe) | source.capabilities, info=named_info(probe.info), waits=waits
+                features=features(probe) | source.capabilities, info=info, waits=waits, seconds=seconds
             )
     return config.stash[FOUND]
 

@@ -15,11 +15,13 @@ from fido2.hid import CAPABILITY, CTAPHID
 
 from harness.conformance.trace import Trace, shown
 from harness.devices.key import Key
+from harness.devices.request import NONSENSE
 
 ERR = CtapError.ERR
 CMD = Ctap2.CMD
 
 SUCCESS = 0x00
+_SHOWN = 16
 
 
 @runtime_checkable
@@ -46,8 +48,11 @@ class Answer:
         """What it holds, which must be one CBOR map or nothing at all."""
         if not self.data:
             return {}
-        value, rest = cbor.decode_from(self.data)
-        assert rest == b"", f"{len(rest)} bytes follow the CBOR of the answer: {rest.hex()}"
+        try:
+            value, rest = cbor.decode_from(self.data)
+        except NONSENSE:
+            raise AssertionError(f"the answer is no CBOR: {_begins(self.data)}") from None
+        assert rest == b"", f"{len(rest)} bytes follow the CBOR of the answer: {_begins(rest)}"
         assert isinstance(value, dict), f"the answer is {shown(value)}, not a map"
         return dict(value)
 
@@ -162,6 +167,11 @@ class Probe:
         self.trace.did("the key is pulled out and plugged in again")
         self.__dict__.pop("info", None)
         self.key.power_cycle()
+
+
+def _begins(data: bytes) -> str:
+    """How it begins, in hexadecimal; the trace has it all."""
+    return f"{data[:_SHOWN].hex()}{'…' if len(data) > _SHOWN else ''}"
 
 
 def _encoded(parameters: Mapping[int, Any] | None) -> bytes:

@@ -16,15 +16,21 @@ from harness.devices.find import HardwareSource
 from harness.plugin import key_source
 from harness.runner import version
 
+UNREACHED = "the key is not to be reached"
+"""How the reason begins of a test that failed because of that."""
 LEFT: pytest.StashKey[str | None] = pytest.StashKey()
 """In a sentence, what a key at hand is like from now on, if it is not as it was before the run."""
 EARLIER: pytest.StashKey[Report | None] = pytest.StashKey()
 
 
 def reported(config: pytest.Config) -> Sequence[Result]:
-    """What an earlier run has found, which this one takes up; nothing unless ``--resume`` names its file."""
-    earlier = _earlier(config)
-    return earlier.results if earlier else ()
+    """What an earlier run has found, which this one takes up; nothing unless ``--resume`` names its file.
+
+    Tests that have not reached the key are not among it, nor is the one during which it went.
+    """
+    results = earlier.results if (earlier := _earlier(config)) else ()
+    gone = [result["reason"].startswith(UNREACHED) for result in results] + [False]
+    return [result for number, result in enumerate(results) if not (gone[number] or gone[number + 1])]
 
 
 def _earlier(config: pytest.Config) -> Report | None:

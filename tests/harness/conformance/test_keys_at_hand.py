@@ -195,3 +195,27 @@ def test_a_prefix_that_no_test_has_is_said(conform: Conform) -> None:
     run = conform("--key", "emulated:ctap21", "--spec", "NOTHING")
     assert run.code == 5
     assert "no test is like that; --list has them all" in run.out
+
+
+def test_tests_that_have_not_reached_the_key_are_run_again(
+    plugged_in: PlugIn, conform: Conform, tmp_path: Path
+) -> None:
+    file = tmp_path / "run.json"
+    one = {"section": "", "title": "", "why": "", "trace": [], "seconds": 0.0, "faults": [], "missed": []}
+    key = plugged_in("--profile", "ctap23")
+    words = ["--key", key.name, "--spec", "U2F-VERSION", "--resume", str(file)]
+    assert conform(*words).code == 0
+    report = json.loads(file.read_text())
+    identifiers = [test["identifier"] for test in report["tests"]]
+    assert len(identifiers) > 1
+    gone = ["said nothing for 5 s", *["the key is not to be reached: gone"] * (len(identifiers) - 1)]
+    report["tests"] = [
+        {**one, "identifier": name, "outcome": "failed", "reason": reason}
+        for name, reason in zip(identifiers, gone, strict=True)
+    ]
+    file.write_text(json.dumps(report))
+    again = conform(*words)
+    assert again.code == 0, again.out + again.err
+    assert [test["outcome"] for test in json.loads(file.read_text())["tests"]] == ["passed"] * len(
+        identifiers
+    )
