@@ -15,7 +15,8 @@ from emulator.fido.apdu import CommandApdu, CommandChain, ResponseChain, respons
 from emulator.fido.ctaphid import CtapHidCommand, Request
 from emulator.fido.status import ApduError, StatusWord
 from emulator.oath import tlv, ykoath
-from emulator.security_key import KEEPALIVE_STATUS, SecurityKey
+from emulator.security_key import SecurityKey
+from emulator.waiting import KEEPALIVE_STATUS
 
 SELECT = 0xA4
 BY_NAME = 0x04

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, TypeAlias
+from dataclasses import replace
 
 from emulator.fido.apdu import response_apdu
 from emulator.fido.authenticator import Authenticator
@@ -15,30 +13,18 @@ from emulator.fido.ctaphid import (
     Capability,
     CtapHid,
     CtapHidCommand,
-    Event,
     Interruption,
-    KeepaliveStatus,
     Request,
 )
 from emulator.fido.gesture import LONG_TOUCH_TIME, Command, Gesture, Given, SampleStatus, Within
 from emulator.fido.presence import U2fPresence
 from emulator.fido.status import CtapError, CtapStatus, StatusWord
+from emulator.gesture_policy import GesturePolicy, checked, delay_of
+from emulator.key_parts import Commands, NobodyListens, Observer, Packets
 from emulator.profile import Profile
 from emulator.random_stream import RandomStream
 from emulator.store import CredentialStore, MemoryStore
-
-KEEPALIVE_INTERVAL = 0.1
-"""Seconds between keepalives while a CBOR command runs (CTAP 2.3 §11.2.9.1.7)."""
-
-KEEPALIVE_STATUS = {
-    Gesture.PRESENCE: KeepaliveStatus.UPNEEDED,
-    Gesture.VERIFICATION: KeepaliveStatus.PROCESSING,
-    Gesture.LONG_TOUCH: KeepaliveStatus.UPNEEDED,
-    Gesture.SAMPLE: KeepaliveStatus.UPNEEDED,
-}
-
-GesturePolicy: TypeAlias = Literal["always", "never", "by call"] | float
-"""When the person makes a gesture asked for: at once, never, when our caller says, or after n seconds."""
+from emulator.waiting import KEEPALIVE_STATUS, Waiting, advance
 
 _CBOR_FAILURE = bytes((CtapStatus.OTHER,))
 _MSG_FAILURE = response_apdu(b"", StatusWord.UNKNOWN_ERROR)
@@ -46,75 +32,8 @@ _MSG_FAILURE = response_apdu(b"", StatusWord.UNKNOWN_ERROR)
 _log = logging.getLogger(__name__)
 
 
-class Commands(Protocol):
-    """What stands behind the transport; ours is :class:`~emulator.fido.authenticator.Authenticator`."""
-
-    def cbor(self, message: bytes, now: float) -> Command: ...
-
-    def msg(self, apdu: bytes, now: float) -> Command: ...
-
-    def power_cycle(self, now: float) -> None: ...
-
-
-class Packets(Protocol):
-    """What stands between the key and its wire; ours is :class:`~emulator.fido.ctaphid.CtapHid`."""
-
-    def power_cycle(self) -> None: ...
-
-    def receive(self, packet: bytes, now: float) -> Event | None: ...
-
-    def packets_to_send(self) -> list[bytes]: ...
-
-    def next_timer(self) -> float | None: ...
-
-    def handle_timer(self, now: float) -> None: ...
-
-    def respond(self, data: bytes) -> None: ...
-
-    def keepalive(self, status: KeepaliveStatus) -> None: ...
-
-
-class Observer(Protocol):
-    """Hears of every request that came in packets or as an APDU; it must not call the key it hears of."""
-
-    def started(self, request: Request) -> None:
-        """The request is whole and begins to run."""
-
-    def waiting(self, request: Request, gesture: Gesture) -> None:
-        """It waits for a gesture; one of U2F is answered at once all the same, and asked again."""
-
-    def resumed(self, request: Request) -> None:
-        """The gesture that it waited for was made."""
-
-    def answered(self, request: Request, answer: bytes | None) -> None:
-        """It is over; ``None`` when it was abandoned: INIT on its channel, or a power cycle."""
-
-
 class NobodyAtTheKey(RuntimeError):  # noqa: N818  # the state of things, not a fault of the key
     """A direct command waits for a gesture that only a later call could make."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Waiting:
-    """A command that waits for a gesture; times are seconds.
-
-    Its answer goes to ``respond``; without one it came in packets, and so do its answer and keepalives go.
-    """
-
-    request: Request
-    command: Command = field(repr=False)
-    respond: Callable[[bytes], None] | None = None
-    started: float
-    asked: float
-    gesture: Gesture = Gesture.PRESENCE
-    deadline: float = 0.0
-    keepalives: int = 0
-
-    @property
-    def next_keepalive(self) -> float:
-        if self.respond is not None:
-            return math.inf
-        return self.started + KEEPALIVE_INTERVAL * (self.keepalives + 1)
 
 
 class SecurityKey:
@@ -168,7 +87,7 @@ class SecurityKey:
             serial_number=serial_number,
         )
         self._on_error = on_error or _log_error
-        self._observer = observer or _NobodyListens()
+        self._observer = observer or NobodyListens()
         self._hid: Packets = packets or CtapHid(
             capabilities=capabilities(self.profile),
             device_version=self.profile.device_version,
@@ -183,7 +102,7 @@ class SecurityKey:
 
     @touch_policy.setter
     def touch_policy(self, policy: GesturePolicy) -> None:
-        self._touch_policy = _checked("touch", policy)
+        self._touch_policy = checked("touch", policy)
 
     @property
     def uv_policy(self) -> GesturePolicy:
@@ -192,7 +111,7 @@ class SecurityKey:
 
     @uv_policy.setter
     def uv_policy(self, policy: GesturePolicy) -> None:
-        self._uv_policy = _checked("uv", policy)
+        self._uv_policy = checked("uv", policy)
 
     # The packets' side.
 
@@ -307,7 +226,7 @@ class SecurityKey:
             return Given(now=clock)
 
         command = self._guarded(lambda: self._authenticator.cbor(message, now), _CBOR_FAILURE)
-        match self._advance(command, None, at_hand):
+        match advance(command, None, at_hand, self.profile.touch_timeout):
             case Within(gesture):
                 command.close()
                 raise NobodyAtTheKey(
@@ -354,7 +273,7 @@ class SecurityKey:
         self._close_waiting()
 
     def _forget(self) -> None:
-        self._waiting: _Waiting | None = None
+        self._waiting: Waiting | None = None
         self._presence = U2fPresence()
 
     def _guarded(self, make: Callable[[], Command], failure: bytes) -> Command:
@@ -371,28 +290,9 @@ class SecurityKey:
 
     def _delay(self, gesture: Gesture) -> float | None:
         """Seconds from the asking until the gesture has been made; ``None`` if it does not come by itself."""
-        delay = _delay(self._policy(gesture))
+        delay = delay_of(self._policy(gesture))
         lasts = LONG_TOUCH_TIME if gesture is Gesture.LONG_TOUCH else 0.0
         return None if delay is None else delay + lasts
-
-    def _advance(
-        self,
-        command: Command,
-        given: Given | CtapError | None,
-        at_hand: Callable[[Within], Given | CtapError | None],
-    ) -> bytes | Within:
-        """Resume ``command`` with ``given``, or start it, up to its answer or a gesture not at hand."""
-        try:
-            while True:
-                asked = _resume(command, given)
-                if isinstance(asked, Gesture):
-                    asked = Within(asked, self.profile.touch_timeout)
-                given = at_hand(asked)
-                if given is None:
-                    return asked
-        except StopIteration as answered:
-            answer: bytes = answered.value
-            return answer
 
     # A CBOR command, from its packets to its answer.
 
@@ -406,10 +306,10 @@ class SecurityKey:
     ) -> None:
         self._observer.started(request)
         guarded = self._guarded(lambda: command or self._authenticator.cbor(request.data, now), failure)
-        waiting = _Waiting(request=request, command=guarded, respond=respond, started=now, asked=now)
+        waiting = Waiting(request=request, command=guarded, respond=respond, started=now, asked=now)
         self._go_on(waiting, None, now)
 
-    def _go_on(self, waiting: _Waiting, given: Given | CtapError | None, now: float) -> None:
+    def _go_on(self, waiting: Waiting, given: Given | CtapError | None, now: float) -> None:
         """Run the command until it is answered or waits for what is not given at once."""
 
         def at_hand(asked: Within) -> Given | None:
@@ -418,7 +318,7 @@ class SecurityKey:
         self._waiting = None
         if isinstance(given, Given):
             self._observer.resumed(waiting.request)
-        match self._advance(waiting.command, given, at_hand):
+        match advance(waiting.command, given, at_hand, self.profile.touch_timeout):
             case Within(gesture, seconds):
                 self._waiting = replace(waiting, gesture=gesture, asked=now, deadline=now + seconds)
                 self._observer.waiting(waiting.request, gesture)
@@ -432,7 +332,7 @@ class SecurityKey:
         self._close_waiting(answer)
         self._respond(waiting, answer)
 
-    def _respond(self, waiting: _Waiting | None, answer: bytes) -> None:
+    def _respond(self, waiting: Waiting | None, answer: bytes) -> None:
         respond = waiting.respond if waiting is not None else None
         (respond or self._hid.respond)(answer)
 
@@ -442,7 +342,7 @@ class SecurityKey:
             waiting.command.close()
             self._observer.answered(waiting.request, answer)
 
-    def _made_at(self, waiting: _Waiting) -> float | None:
+    def _made_at(self, waiting: Waiting) -> float | None:
         """When the policy makes the gesture that the command waits for."""
         delay = self._delay(waiting.gesture)
         return None if delay is None else waiting.asked + delay
@@ -470,60 +370,16 @@ class SecurityKey:
 
     def _answer_u2f(self, request: Request, now: float) -> bytes:
         def at_hand(_: Within) -> Given | None:  # U2F knows no other gesture than a touch
-            return Given(now=now) if self._presence.take(now, _delay(self.touch_policy)) else None
+            return Given(now=now) if self._presence.take(now, delay_of(self.touch_policy)) else None
 
         command = self._guarded(lambda: self._authenticator.msg(request.data, now), _MSG_FAILURE)
-        match self._advance(command, None, at_hand):
+        match advance(command, None, at_hand, self.profile.touch_timeout):
             case Within(gesture):
                 command.close()
                 self._observer.waiting(request, gesture)
                 return response_apdu(b"", StatusWord.CONDITIONS_NOT_SATISFIED)
             case answer:
                 return answer
-
-
-class _NobodyListens:
-    def started(self, request: Request) -> None: ...
-
-    def waiting(self, request: Request, gesture: Gesture) -> None: ...
-
-    def resumed(self, request: Request) -> None: ...
-
-    def answered(self, request: Request, answer: bytes | None) -> None: ...
-
-
-def _resume(command: Command, given: Given | CtapError | None) -> Gesture | Within:
-    """Run ``command`` up to the next gesture: from its start, a gesture made or one that timed out."""
-    match given:
-        case None:
-            return next(command)
-        case Given():
-            return command.send(given)
-        case CtapError():
-            return command.throw(given)
-
-
-def _delay(policy: GesturePolicy) -> float | None:
-    """Seconds from the asking to the gesture; ``None`` if it does not come by itself."""
-    match policy:
-        case "always":
-            return 0.0
-        case "never" | "by call":
-            return None
-        case seconds:
-            return seconds
-
-
-def _checked(name: str, policy: GesturePolicy) -> GesturePolicy:
-    match policy:
-        case "always" | "never" | "by call":
-            return policy
-        case float() | int() if policy >= 0:
-            return policy
-        case _:
-            raise ValueError(
-                f"{name} must be 'always', 'never', 'by call' or a number of seconds, not {policy!r}"
-            )
 
 
 def capabilities(profile: Profile) -> Capability:

@@ -36,7 +36,7 @@ from emulator.fido.credential import Credential
 from emulator.fido.ctap2 import get_assertion as ga
 from emulator.fido.ctap2 import make_credential as mc
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 PLATFORM = "the client, when it reads the answer"
 

@@ -30,7 +30,7 @@ from emulator.fido.gesture import SampleStatus
 from emulator.fido.session import FingerprintEnrollment
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 from emulator.store import Fingerprint
 
 PLATFORM = "the client, when it reads the answer"

@@ -16,8 +16,8 @@ from emulator.fido.ctap2 import get_info
 from emulator.fido.ctap2 import large_blobs as lb
 from emulator.fido.session import LargeBlobsWrite
 from emulator.fido.status import CtapStatus
+from emulator.key_parts import Commands
 from emulator.profile import Profile
-from emulator.security_key import Commands
 from emulator.store import INITIAL_LARGE_BLOB_ARRAY
 
 RELYING_PARTY = "the relying party, whose large blob is lost"

@@ -32,7 +32,7 @@ from emulator.fido.ctap2.config import AUTHENTICATED_PREFIX, SubCommand
 from emulator.fido.gesture import Command
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 NOBODY = "nobody; the key is known by its number to everybody"
 PLATFORM = "the client, when it reads the answer"

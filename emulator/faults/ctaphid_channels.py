@@ -28,7 +28,7 @@ from emulator.fido.ctaphid import (
     InitializationPacket,
 )
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Packets
+from emulator.key_parts import Packets
 
 _INIT = CtapHidCommand.INIT
 

@@ -26,7 +26,7 @@ from emulator.fido.ctaphid import (
     parse_packet,
 )
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Packets
+from emulator.key_parts import Packets
 
 _PING = CtapHidCommand.PING
 

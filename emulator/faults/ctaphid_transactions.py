@@ -27,7 +27,7 @@ from emulator.fido.ctaphid import (
     encode_message,
 )
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands, Packets
+from emulator.key_parts import Commands, Packets
 
 _KEEPALIVE, _LOCK, _CBOR, _CANCEL = (
     CtapHidCommand.KEEPALIVE,

@@ -15,7 +15,7 @@ from emulator.fido.authenticator import CtapCommand
 from emulator.fido.ctap2 import extensions as ext
 from emulator.fido.ctap2 import get_assertion as ga
 from emulator.fido.ctap2 import make_credential as mc
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 READER = "nobody: more is told than was asked for"
 PLATFORM = "the client, when it reads the answer"

@@ -11,9 +11,10 @@ from emulator.card import Apdus
 from emulator.fido.authenticator import Authenticator
 from emulator.fido.ctaphid import PACKET_TIMEOUT, CtapHid
 from emulator.fido.state import AuthenticatorState
+from emulator.key_parts import Commands, Packets
 from emulator.profile import Profile
 from emulator.random_stream import RandomStream
-from emulator.security_key import Commands, Packets, SecurityKey, capabilities
+from emulator.security_key import SecurityKey, capabilities
 from emulator.store import CredentialStore, MemoryStore
 
 

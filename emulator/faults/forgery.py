@@ -13,7 +13,7 @@ from emulator.faults.wiring import ChangedCommands
 from emulator.fido import cbor
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.session import Permission, PinUvAuthToken
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 _PROTOCOL_AND_PARAM = {
     CtapCommand.MAKE_CREDENTIAL: (9, 8),

@@ -20,7 +20,7 @@ from emulator.fido.ctap2 import get_assertion as ga
 from emulator.fido.ctap2 import make_credential as mc
 from emulator.fido.pin_protocol import PinProtocolOne
 from emulator.fido.status import CtapError, CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 SECRECY = "nobody: the secret that data is encrypted under is not what it should be"
 PLATFORM = "the client, when it decrypts the answer"

@@ -23,7 +23,7 @@ from emulator.fido.authenticator import CtapCommand
 from emulator.fido.ctap2 import get_info as info
 from emulator.fido.gesture import Command, Gesture
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 _INFO = CtapCommand.GET_INFO
 

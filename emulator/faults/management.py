@@ -28,7 +28,7 @@ from emulator.fido.ctap2 import credential_management as cm
 from emulator.fido.ctap2 import make_credential as mc
 from emulator.fido.ctap2.credential_management import SubCommand
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 PLATFORM = "the client, when it reads the answer"
 THIEF = "nobody at once: others than the owner see or change what is on the key"

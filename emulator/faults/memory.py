@@ -12,7 +12,7 @@ from emulator.faults.messages import asks
 from emulator.faults.wiring import ChangedCommands
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.state import AuthenticatorState
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 Act = Callable[[AuthenticatorState], None]
 _T = TypeVar("_T")

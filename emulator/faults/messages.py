@@ -10,7 +10,7 @@ from emulator.faults.wiring import ChangedCommands, untouched
 from emulator.fido import cbor
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 _SUB_COMMAND = {CtapCommand.CLIENT_PIN: 2, CtapCommand.BIO_ENROLLMENT: 2}
 """Which member says it, where it is not the first."""

@@ -18,7 +18,7 @@ from emulator.fido.ctaphid import (
     parse_packet,
 )
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Packets
+from emulator.key_parts import Packets
 
 PacketsWrap = Callable[[Packets], Packets]
 """Puts packets of its own in the place of a key's."""

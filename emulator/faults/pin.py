@@ -27,7 +27,7 @@ from emulator.fido.ctap2.client_pin import SubCommand
 from emulator.fido.session import Permission, PinUvAuthToken
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 PLATFORM = "the client, which cannot tell its user what to do"
 

@@ -21,7 +21,7 @@ from emulator.fido.ctap2.extensions import (
     UV_REQUIRED,
 )
 from emulator.fido.ctap2.make_credential import EXTENSIONS
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 USER = "the user, who cannot sign in"
 RELYING_PARTY = "the relying party, when it reads what the key made of its credProtect"

@@ -47,7 +47,7 @@ from emulator.fido.authdata import Flags
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.ctap2 import make_credential as mc
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 PLATFORM = "the client, when it reads the answer"
 

@@ -17,7 +17,7 @@ from emulator.fido.credential import Credential, unwrap
 from emulator.fido.ctap2 import get_assertion as ga
 from emulator.fido.ctap2 import make_credential as mc
 from emulator.fido.status import CtapStatus
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 AUTH_DATA = 2
 """The member of either answer that is authenticator data."""

@@ -12,7 +12,7 @@ from emulator.fido.apdu import CommandApdu
 from emulator.fido.ctaphid import CtapHidCommand
 from emulator.fido.status import ApduError, StatusWord
 from emulator.fido.u2f import Control, Instruction
-from emulator.security_key import Commands
+from emulator.key_parts import Commands
 
 PLATFORM = "the client, when it reads the answer"
 

@@ -8,7 +8,7 @@ from emulator.card import Apdus
 from emulator.faults.fault import Parts, Wrap
 from emulator.fido.ctaphid import Event, KeepaliveStatus
 from emulator.fido.gesture import Command, Given
-from emulator.security_key import Commands, Packets
+from emulator.key_parts import Commands, Packets
 
 Run = Callable[[bytes, Command, float], Command]
 """What runs in the place of the command that a message has begun at a time."""

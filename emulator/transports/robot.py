@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias
 
 from emulator.exchange import Asked, Exchange, ExchangeLog
 from emulator.fido.gesture import Gesture, SampleStatus
-from emulator.security_key import GesturePolicy, SecurityKey
+from emulator.gesture_policy import GesturePolicy
+from emulator.security_key import SecurityKey
 from emulator.store import CredentialStore, Snapshot
 from emulator.transports.loop import KeyClock, KeyLoop, Wire
 from emulator.transports.port import PacketPort, UsbIdentity

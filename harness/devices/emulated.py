@@ -19,6 +19,7 @@ from emulator.clock import ManualClock
 from emulator.faults import FAULTS, broken_card, broken_key, faults_named
 from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, InitializationPacket, parse_packet
 from emulator.fido.gesture import Gesture
+from emulator.gesture_policy import GesturePolicy
 from emulator.metadata import fido2_statement, u2f_statement
 from emulator.oath.ykoath import YkOath
 from emulator.profile import (
@@ -30,7 +31,7 @@ from emulator.profile import (
     profile_names,
 )
 from emulator.random_stream import RandomStream
-from emulator.security_key import GesturePolicy, SecurityKey
+from emulator.security_key import SecurityKey
 from emulator.store import CredentialStore, MemoryStore
 from emulator.system_random import SystemRandom
 from harness.devices.key import Key

@@ -19,9 +19,10 @@ from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, encode_message
 from emulator.fido.gesture import SampleStatus
 from emulator.fido.pin_protocol import PinProtocolOne, PinProtocolTwo
 from emulator.fido.status import CtapError, CtapStatus, StatusWord
+from emulator.gesture_policy import GesturePolicy
 from emulator.profile import Profile, profile_names
 from emulator.random_stream import RandomStream
-from emulator.security_key import GesturePolicy, SecurityKey
+from emulator.security_key import SecurityKey
 from emulator.store import Fingerprint, MemoryStore, Snapshot
 
 PIN = "314159"
