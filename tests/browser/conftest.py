@@ -100,7 +100,7 @@ class Visitor:
             match name:
                 case "type":
                     self.page.check(f"{control}[value={value}]")
-                case "device" | "support_language":
+                case "device" | "support_language" | "decision":
                     self.page.select_option(control, value)
                 case _:
                     self.page.fill(control, value)

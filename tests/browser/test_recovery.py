@@ -65,3 +65,21 @@ def test_support_is_asked_in_a_language_of_choice(visitor: Any) -> None:
     told = visitor.page.inner_text("pre")
     assert told.startswith("+81 3 1234 5678\nJapanese")
     assert told.endswith("Lost.\nAll of it.")
+
+
+def test_whoever_runs_the_service_answers_as_support(visitor: Any) -> None:
+    visitor.sign_in("root")
+    visitor.assign_app("root-phone")
+    visitor.submit("sign-out")
+    visitor.open("/support")
+    visitor.submit("ask-support", account="root@example.com", reach="me@example.net", text="Lost.")
+    case = visitor.page.url.partition("case=")[2]
+    visitor.open("/outbox")
+    visitor.submit("answer-support", decision="reset", note="Welcome back.")
+    assert visitor.done
+    assert visitor.page.locator("article").count() == 2
+    visitor.open(f"/support?case={case}")
+    assert visitor.has("support-state")
+    visitor.sign_in("root")
+    assert visitor.path == "/home"
+    assert visitor.has("no-mfa-used")
