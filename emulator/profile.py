@@ -3,54 +3,25 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-VERSIONS = ("U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1", "FIDO_2_3")
-EXTENSIONS = (
-    "credProtect", "hmac-secret", "hmac-secret-mc", "credBlob", "largeBlobKey", "minPinLength",
-    "pinComplexityPolicy", "thirdPartyPayment",
-)  # fmt: skip
-ALGORITHMS = {
-    "ES256": -7,
-    "EdDSA": -8,
-    "ES384": -35,
-    "ES512": -36,
-    "RS256": -257,
-    "ML-DSA-44": -48,
-    "ML-DSA-65": -49,
-    "ML-DSA-87": -50,
-}
-ATTESTATION_FORMATS = {
-    "packed": "packed",
-    "packed-chain": "packed",
-    "packed-self": "packed",
-    "fido-u2f": "fido-u2f",
-    "none": "none",
-}
-"""The attestations there are, and their attestation statement format identifiers."""
-VENDOR_FACILITATED, PLATFORM_MANAGED = ENTERPRISE_ATTESTATIONS = ("vendor-facilitated", "platform-managed")
-PIN_UV_AUTH_PROTOCOLS = (1, 2)
-CONFIG_COMMANDS = {
-    "enableEnterpriseAttestation": 0x01,
-    "toggleAlwaysUv": 0x02,
-    "setMinPINLength": 0x03,
-    "enableLongTouchForReset": 0x04,
-}
-MAX_PIN_LENGTH = 63
-"""In Unicode code points, as in bytes of UTF-8 (CTAP 2.3 §6.5.1)."""
-LONGEST_CREDENTIAL_ID = 191
-"""Bytes of the longest credential ID there is: ES256 with hmac-secret, all under the seal."""
-LONGER_CREDENTIAL_IDS = {"ES384": 239, "ES512": 293, "RS256": 351}
-"""Those of algorithms whose private keys are longer."""
-CHAIN_MESSAGES = 2048
-"""The least ``max_message_size`` that a registration with two certificates fits in."""
-LONGER_MESSAGES = {"ES512": 1536, "RS256": 2048, "ML-DSA-44": 4608, "ML-DSA-65": 6144, "ML-DSA-87": 7609}
-"""The least ``max_message_size`` that a registration fits in, where the default may not do."""
+from emulator.profile_values import (
+    ALGORITHMS,
+    ATTESTATION_FORMATS,
+    CHAIN_MESSAGES,
+    CHOICES,
+    KINDS,
+    LONGER_CREDENTIAL_IDS,
+    LONGER_MESSAGES,
+    LONGEST_CREDENTIAL_ID,
+    RANGES,
+    VENDOR_FACILITATED,
+)
 
 
 class ProfileError(ValueError):
@@ -239,7 +210,7 @@ def _from_table(name: str, table: Mapping[str, Any], source: str) -> Profile:
     for key, value in table.items():
         if key not in known:
             raise ProfileError(f"{source}: unknown key {key!r}")
-        expected, convert = _KINDS[str(known[key].type)]
+        expected, convert = KINDS[str(known[key].type)]
         values[key] = convert(value)
         if values[key] is None:
             raise ProfileError(f"{source}: {key} must be {expected}, not {value!r}")
@@ -253,13 +224,24 @@ def _from_table(name: str, table: Mapping[str, Any], source: str) -> Profile:
     return profile
 
 
-def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
-    """What must hold of a profile: the key to blame, whether it holds, what would."""
-    for key, choices in _CHOICES.items():
+Rules = Iterator[tuple[str, bool, str]]
+"""What must hold of a profile: the key to blame, whether it holds, what would."""
+
+
+def _rules(p: Profile) -> Rules:
+    yield from _value_rules(p)
+    yield from _attestation_rules(p)
+    yield from _algorithm_rules(p)
+    yield from _credential_rules(p)
+    yield from _setting_rules(p)
+
+
+def _value_rules(p: Profile) -> Rules:
+    for key, choices in CHOICES.items():
         given = getattr(p, key)
         fits = all(item in choices for item in given) and len(set(given)) == len(given)
         yield key, fits, f"have some of {', '.join(map(str, choices))}, each once"
-    for key, (low, high) in _RANGES.items():
+    for key, (low, high) in RANGES.items():
         yield key, low <= getattr(p, key) <= high, f"be from {low} to {high}"
     yield "versions", bool(p.versions), "not be empty"
     yield "algorithms", bool(p.algorithms), "not be empty"
@@ -269,7 +251,9 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
     yield "algorithms", not p.u2f or "ES256" in p.algorithms, "have ES256, which U2F needs"
     only_es256 = p.algorithms == ("ES256",)
     yield "attestation", p.attestation != "fido-u2f" or only_es256, "not be fido-u2f with other than ES256"
-    yield from _attestation_rules(p)
+
+
+def _algorithm_rules(p: Profile) -> Rules:
     for name in p.algorithms:
         for key, least in (
             ("max_credential_id_length", LONGER_CREDENTIAL_IDS.get(name, 0)),
@@ -286,6 +270,9 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
         ("extensions", "hmac-secret" in p.extensions),
     ):
         yield "pin_uv_auth_protocols", protocols or not needs, f"not be empty, {key} being what it is"
+
+
+def _credential_rules(p: Profile) -> Rules:
     manageable = p.pin_uv_auth_token and p.discoverable_credentials > 0
     yield (
         "credential_management",
@@ -317,6 +304,9 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
         p.pin_uv_auth_token or not p.make_cred_uv_not_rqd,
         ("be false unless the key has FIDO_2_1 and client_pin or built_in_uv"),
     )
+
+
+def _setting_rules(p: Profile) -> Rules:
     toggles, sets_min = (name in p.config_commands for name in ("toggleAlwaysUv", "setMinPINLength"))
     yield "config_commands", p.pin_uv_auth_token or not p.config_commands, (
         "be empty unless the key has FIDO_2_1 and client_pin or built_in_uv"
@@ -359,7 +349,7 @@ def _rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
     )
 
 
-def _attestation_rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
+def _attestation_rules(p: Profile) -> Rules:
     formats = [ATTESTATION_FORMATS[kind] for kind in (p.attestation, *p.further_attestations)]
     yield "further_attestations", len(set(formats)) == len(formats), "each be of another format"
     yield "further_attestations", "none" not in formats[1:], "not have none, which is always to be had"
@@ -378,68 +368,3 @@ def _attestation_rules(p: Profile) -> Iterator[tuple[str, bool, str]]:
     yield "max_message_size", p.max_message_size >= CHAIN_MESSAGES or not chained, (
         f"be at least {CHAIN_MESSAGES} with packed-chain or enterprise_attestation"
     )  # fmt: skip
-
-
-def _of(kind: type) -> Callable[[Any], Any]:
-    """The value itself if it is of exactly this type."""
-    return lambda value: value if type(value) is kind else None
-
-
-def _array_of(kind: type) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        return tuple(value) if type(value) is list and all(type(item) is kind for item in value) else None
-
-    return convert
-
-
-def _uuid(value: Any) -> bytes | None:
-    try:
-        raw = bytes.fromhex(value.replace("-", "")) if type(value) is str else b""
-    except ValueError:
-        return None
-    return raw if len(raw) == 16 and [len(part) for part in value.split("-")] == [8, 4, 4, 4, 12] else None
-
-
-def _seconds(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) else None
-
-
-_CHOICES: dict[str, Sequence[Any]] = {
-    "versions": VERSIONS,
-    "extensions": EXTENSIONS,
-    "algorithms": tuple(ALGORITHMS),
-    "further_attestations": tuple(ATTESTATION_FORMATS),
-    "enterprise_attestation": ENTERPRISE_ATTESTATIONS,
-    "pin_uv_auth_protocols": PIN_UV_AUTH_PROTOCOLS,
-    "config_commands": tuple(CONFIG_COMMANDS),
-}
-_RANGES = {
-    "firmware_version": (0, 2**32 - 1),
-    "touch_timeout": (0.001, 3600),
-    "discoverable_credentials": (0, 1_000_000),
-    "min_pin_length": (4, MAX_PIN_LENGTH),
-    "max_rp_ids_for_min_pin_length": (0, 1000),
-    "fingerprints": (0, 1000),
-    "fingerprint_samples": (1, 100),
-    "pin_retries": (1, 8),  # CTAP 2.3 §6.5.2.3
-    "uv_modality": (0, 2**32 - 1),
-    "uv_retries": (1, 25),  # CTAP 2.3 §6.5.2.3
-    "uv_attempts": (1, 5),  # CTAP 2.3 §6.5.2.3
-    "preferred_platform_uv_attempts": (1, 25),
-    "max_message_size": (1024, 7609),
-    "max_cred_blob_length": (32, 1024),  # CTAP 2.3 §12.2
-    "max_large_blob_array": (0, 65536),
-    "max_credential_count_in_list": (1, 1000),
-    "max_credential_id_length": (LONGEST_CREDENTIAL_ID, 1023),
-}
-
-# By a field's annotation: how to name what is expected, and how to take it from TOML (None: it is not that).
-_KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "str": ("text", _of(str)),
-    "bool": ("true or false", _of(bool)),
-    "int": ("a whole number", _of(int)),
-    "float": ("a number", _seconds),
-    "bytes": ("a UUID as text", _uuid),
-    "tuple[str, ...]": ("an array of text", _array_of(str)),
-    "tuple[int, ...]": ("an array of whole numbers", _array_of(int)),
-}

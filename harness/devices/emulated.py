@@ -22,14 +22,8 @@ from emulator.fido.gesture import Gesture
 from emulator.gesture_policy import GesturePolicy
 from emulator.metadata import fido2_statement, u2f_statement
 from emulator.oath.ykoath import YkOath
-from emulator.profile import (
-    ALGORITHMS,
-    CONFIG_COMMANDS,
-    EXTENSIONS,
-    VERSIONS,
-    Profile,
-    profile_names,
-)
+from emulator.profile import Profile, profile_names
+from emulator.profile_values import ALGORITHMS, CONFIG_COMMANDS, EXTENSIONS, VERSIONS
 from emulator.random_stream import RandomStream
 from emulator.security_key import SecurityKey
 from emulator.store import CredentialStore, MemoryStore

@@ -32,7 +32,8 @@ from emulator import metadata
 from emulator.fido import cbor
 from emulator.fido.authenticator import Authenticator
 from emulator.fido.gesture import Command, Given
-from emulator.profile import ALGORITHMS, Profile, profile_names
+from emulator.profile import Profile, profile_names
+from emulator.profile_values import ALGORITHMS
 from emulator.store import MemoryStore
 
 NOW = 1000.0

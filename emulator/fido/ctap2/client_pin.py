@@ -16,7 +16,7 @@ from emulator.fido.pin_protocol import PinProtocolOne
 from emulator.fido.session import Permission, PinUvAuthToken
 from emulator.fido.state import AuthenticatorState, Running
 from emulator.fido.status import CtapError, CtapStatus
-from emulator.profile import MAX_PIN_LENGTH
+from emulator.profile_values import MAX_PIN_LENGTH
 from emulator.store import UserVerificationState
 
 PIN_UV_AUTH_PROTOCOL = 0x01

@@ -14,7 +14,7 @@ from emulator.fido.ctap2.verification import authorize
 from emulator.fido.session import Permission
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapError, CtapStatus
-from emulator.profile import CONFIG_COMMANDS, MAX_PIN_LENGTH
+from emulator.profile_values import CONFIG_COMMANDS, MAX_PIN_LENGTH
 
 SUB_COMMAND = 0x01
 SUB_COMMAND_PARAMS = 0x02

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from emulator.fido.ctap2.parameters import PUBLIC_KEY
 from emulator.fido.state import AuthenticatorState
-from emulator.profile import CONFIG_COMMANDS
-from emulator.profile import MAX_PIN_LENGTH as LONGEST_PIN
+from emulator.profile_values import CONFIG_COMMANDS
+from emulator.profile_values import MAX_PIN_LENGTH as LONGEST_PIN
 
 VERSIONS = 0x01
 EXTENSIONS = 0x02

@@ -12,7 +12,8 @@ from emulator.fido.cose import Algorithm, PrivateKey
 from emulator.fido.credential import Credential
 from emulator.fido.state import AuthenticatorState
 from emulator.fido.status import CtapError, CtapStatus
-from emulator.profile import ATTESTATION_FORMATS, PLATFORM_MANAGED, VENDOR_FACILITATED, Profile
+from emulator.profile import Profile
+from emulator.profile_values import ATTESTATION_FORMATS, PLATFORM_MANAGED, VENDOR_FACILITATED
 
 
 class EnterpriseAttestation(IntEnum):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emulator.fido import cose, credential
 from emulator.fido.cose import Algorithm
 from emulator.fido.credential import Credential
-from emulator.profile import ALGORITHMS, LONGER_CREDENTIAL_IDS, LONGEST_CREDENTIAL_ID
+from emulator.profile_values import ALGORITHMS, LONGER_CREDENTIAL_IDS, LONGEST_CREDENTIAL_ID
 
 MASTER_KEY = sha256(b"a master key").digest()
 U2F_MAX_KEY_HANDLE = 255  # its length is one byte (U2F Raw Message Formats v1.1 §4.3)

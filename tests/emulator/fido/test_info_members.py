@@ -16,7 +16,8 @@ from fido2.ctap2 import ClientPin, Ctap2
 
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.status import CtapStatus
-from emulator.profile import EXTENSIONS, Profile, profile_names
+from emulator.profile import Profile, profile_names
+from emulator.profile_values import EXTENSIONS
 
 PIN = "314159"  # long enough for any profile
 PERMISSION = ClientPin.PERMISSION

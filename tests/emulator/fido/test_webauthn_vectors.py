@@ -26,7 +26,8 @@ from emulator.fido.cose import Algorithm, PrivateKey
 from emulator.fido.credential import Credential
 from emulator.fido.gesture import Command, Given
 from emulator.fido.status import CtapStatus
-from emulator.profile import ALGORITHMS, Profile
+from emulator.profile import Profile
+from emulator.profile_values import ALGORITHMS
 from emulator.store import MemoryStore
 
 VECTORS = json.loads((Path(__file__).parents[3] / "vectors" / "webauthn_l3.json").read_text("utf-8"))

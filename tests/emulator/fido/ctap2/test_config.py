@@ -15,7 +15,8 @@ from emulator.fido import cbor
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.gesture import Gesture
 from emulator.fido.status import CtapStatus, StatusWord
-from emulator.profile import CONFIG_COMMANDS, Profile
+from emulator.profile import Profile
+from emulator.profile_values import CONFIG_COMMANDS
 
 PERMISSION = ClientPin.PERMISSION
 CONFIG = CtapCommand.CONFIG

@@ -11,7 +11,8 @@ from fido2.ctap2 import Ctap2, Info
 
 from emulator.fido.authenticator import CtapCommand
 from emulator.fido.status import CtapStatus
-from emulator.profile import EXTENSIONS, Profile, profile_names
+from emulator.profile import Profile, profile_names
+from emulator.profile_values import EXTENSIONS
 
 PIN = "314159"  # long enough for any profile
 FIDO2_PROFILES = [name for name in profile_names() if Profile.load(name).ctap2]

@@ -18,13 +18,13 @@ from emulator.fido import cbor
 from emulator.fido.attestation import ID_FIDO_GEN_CE_SERNUM, root_certificate_pem
 from emulator.fido.authenticator import Authenticator
 from emulator.fido.status import CtapStatus
-from emulator.profile import (
+from emulator.profile import Profile
+from emulator.profile_values import (
     ALGORITHMS,
     CHAIN_MESSAGES,
     LONGER_CREDENTIAL_IDS,
     LONGER_MESSAGES,
     LONGEST_CREDENTIAL_ID,
-    Profile,
 )
 
 VENDOR, PLATFORM = 1, 2
