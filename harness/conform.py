@@ -168,12 +168,16 @@ def diff(one: Path, other: Path) -> None:
 
     The exit code is 1 when anything does.
     """
-    from harness.conformance.report import ReportError, differences, read
+    from harness.conformance.difference import differences
+    from harness.conformance.report import ReportError, read
 
     try:
-        lines = list(differences(read(one), read(other)))
+        before, after = read(one), read(other)
     except ReportError as error:
         raise Misuse(str(error)) from None
-    for line in lines:
+    lines = list(differences(before, after))
+    for line in [f"- {before.key} ({before.date})", f"+ {after.key} ({after.date})", *lines]:
         click.echo(line)
-    sys.exit(1 if len(lines) > 2 else 0)
+    if not lines:
+        click.echo("  they do not differ")
+    sys.exit(1 if lines else 0)

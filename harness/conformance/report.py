@@ -21,6 +21,8 @@ MARKS = {"passed": "✔", "failed": "✘", "skipped": "–"}
 COLOURS = {"passed": "good", "failed": "bad", "skipped": "skip"}
 REASONS = 8
 """Of those for which tests are skipped, how many the terminal tells."""
+_OURS = {"clone", "destructive", "power-cycle", "several-keys", "sign-count"}
+"""What is in our hands, or known to us, and not a feature of the key."""
 FORMAT = 1
 """Of the JSON; another number where its members change their meaning."""
 
@@ -86,7 +88,7 @@ class Report:
             key=self.key,
             version=self.version,
             date=self.date,
-            features=[name for name in self.features if not name.startswith("info-")],
+            features=[name for name in self.features if not name.startswith("info-") and name not in _OURS],
             results=self.results,
             counts=self.counts,
             failures=self.failures,
@@ -148,28 +150,6 @@ def summary(report: Report) -> Iterator[str]:
     counts = report.counts
     yield ""
     yield f"{report.key}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
-
-
-def differences(one: Report, other: Report) -> Iterator[str]:
-    """What differs between two keys: what they say of themselves, then what became of each test."""
-    yield f"- {one.key} ({one.date})"
-    yield f"+ {other.key} ({other.date})"
-    for name in sorted({*one.info, *other.info}):
-        before, after = one.info.get(name), other.info.get(name)
-        if before != after:
-            yield f"  {name}"
-            yield from (
-                f"  {sign} {told}" for sign, told in (("-", before), ("+", after)) if told is not None
-            )
-    first = {result["identifier"]: result for result in one.results}
-    second = {result["identifier"]: result for result in other.results}
-    for identifier in [*first, *(name for name in second if name not in first)]:
-        before_, after_ = first.get(identifier), second.get(identifier)
-        outcomes = tuple(result["outcome"] if result else "not run" for result in (before_, after_))
-        if outcomes[0] != outcomes[1]:
-            known = before_ or after_
-            title = known["title"] if known else ""
-            yield f"  {identifier}: {outcomes[0]} → {outcomes[1]}  {title}"
 
 
 def chapter(section: str) -> str:
