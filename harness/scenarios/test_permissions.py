@@ -9,10 +9,8 @@ import pytest
 from harness.platform import Sdk
 from harness.world import World
 
-LOOK_ONLY: dict[str, Any] = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": ["iam:Get*", "iam:List*"], "Resource": "*"}],
-}
+LOOK_ONLY = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
+TAGS = [{"Key": "team", "Value": "blue"}]
 TAG: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": "*"}],
@@ -33,26 +31,25 @@ OWN_GROUP: dict[str, Any] = {
 def test_boundary_takes_away(world: World) -> None:
     """An administrator within a boundary that only lets look."""
     admin, bob = world.user("admin", administrator=True), world.user("bob", administrator=True)
-    iam = admin.sdk.iam
-    look = _managed(iam, "look-only", LOOK_ONLY)
-    assert bob.call("makes a group", lambda sdk: sdk.iam.create_group(GroupName="ops")).accepted
-    iam.put_user_permissions_boundary(UserName="bob", PermissionsBoundary=look)
-    world.story.tell("admin puts bob within the boundary look-only")
-    assert bob.call("lists the groups", lambda sdk: sdk.iam.list_groups()).accepted
-    refused = bob.call("makes another group", lambda sdk: sdk.iam.create_group(GroupName="dev"))
+    tag = partial(_tag, bob.user.name)
+    assert bob.call("tags himself", tag).accepted
+    assert admin.call(
+        "puts bob within a boundary that only lets look", partial(_bound, bob.user.name)
+    ).accepted
+    assert bob.call("lists the users", lambda sdk: sdk.iam.list_users()).accepted
+    refused = bob.call("tags himself", tag)
     assert (refused.status, refused.code) == (403, "AccessDenied")
-    assert str(refused.text).endswith("because no permissions boundary allows the iam:CreateGroup action")
+    assert str(refused.text).endswith("because no permissions boundary allows the iam:TagUser action")
 
 
 @pytest.mark.source("IAM guide")
 def test_boundary_in_the_console(world: World) -> None:
     """The console refuses what lies beyond the boundary, and the trail says so."""
+    token = world.token("GAHT12345678")
     admin, bob = world.user("admin", administrator=True), world.user("bob", administrator=True)
-    look = _managed(admin.sdk.iam, "look-only", LOOK_ONLY)
-    admin.sdk.iam.put_user_permissions_boundary(UserName="bob", PermissionsBoundary=look)
-    world.story.tell("admin puts bob within the boundary look-only")
+    assert admin.call("puts bob within a boundary that only lets look", partial(_bound, "bob")).accepted
     assert bob.sign_in().accepted
-    assert bob.enable_hardware(world.token("GAHT12345678")).refused
+    assert bob.enable_hardware(token).refused
     event = world.events[-1]
     assert (event.name, event.user_name, event.error_code) == ("EnableMFADevice", "bob", "AccessDenied")
 
@@ -60,11 +57,12 @@ def test_boundary_in_the_console(world: World) -> None:
 @pytest.mark.source("IAM guide", "STS API")
 def test_session_tag_opens_its_door(world: World) -> None:
     """One role for every team: the session's tag says whose group it may see."""
+    account_id = world.account.id
     alice, iam = world.user("alice", policies=[TAG]), world.user("admin", administrator=True).sdk.iam
     for team in ("blue", "red"):
         iam.create_group(GroupName=team)
     role = world.role("member", policies=[OWN_GROUP])
-    iam.update_assume_role_policy(RoleName="member", PolicyDocument=json.dumps(_trusting(world.account.id)))
+    iam.update_assume_role_policy(RoleName="member", PolicyDocument=json.dumps(_trusting(account_id)))
     refused = alice.call("assumes member, for no team", lambda sdk: _as_member(sdk, role))
     assert (refused.status, refused.code) == (403, "AccessDenied")
     assumed = alice.call("assumes member, for team blue", lambda sdk: _as_member(sdk, role, team="blue"))
@@ -78,9 +76,12 @@ def test_session_tag_opens_its_door(world: World) -> None:
         assert found.accepted is may
 
 
-def _managed(iam: Any, name: str, policy: dict[str, Any]) -> str:
-    made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
-    return str(made["Policy"]["Arn"])
+def _bound(name: str, sdk: Sdk) -> Any:
+    return sdk.iam.put_user_permissions_boundary(UserName=name, PermissionsBoundary=LOOK_ONLY)
+
+
+def _tag(name: str, sdk: Sdk) -> Any:
+    return sdk.iam.tag_user(UserName=name, Tags=TAGS)
 
 
 def _trusting(account_id: str) -> dict[str, Any]:
