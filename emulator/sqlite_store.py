@@ -8,31 +8,15 @@ counts, which are reserved before they are used. So the process may be killed at
 
 from __future__ import annotations
 
-import hmac
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import fields
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-from emulator.fido import cbor
-from emulator.fido.cose import Algorithm
 from emulator.fido.credential import Credential
-from emulator.sealing import (
-    DAMAGED,
-    NONCE_LENGTH,
-    make_private,
-    new_salt,
-    secret_of,
-)
-from emulator.sealing import StoreError as StoreError
-from emulator.sealing import key_path as key_path
+from emulator.sealed_records import Seal, configuration_from, credential_from, encoded
+from emulator.sealing import DAMAGED, StoreError, new_salt, secret_of
+from emulator.sqlite_file import SqliteFile
 from emulator.store import (
     INITIAL_LARGE_BLOB_ARRAY,
     Configuration,
@@ -45,7 +29,6 @@ from emulator.store import (
 APPLICATION_ID = 0x6B666964  # "kfid"
 VERSION = 2
 """Version 1 knew neither settings nor fingers, blobs or changes; its records are read as having none."""
-SEAL_VERSION = 1
 
 SIGN_COUNTS_AHEAD = 64
 """Signature counts that one write reserves, for to wait for the disk costs more than to sign.
@@ -86,17 +69,14 @@ class SqliteStore:
         random_bytes: Callable[[int], bytes],
         passphrase: str | None = None,
     ) -> None:
-        self._path = path
         self._random_bytes = random_bytes
         self._memory = MemoryStore()
         self._sign_counts_reserved = 0
-        with self._told_in_a_line():
-            make_private(path)
-            self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._file = SqliteFile(path)
         try:
             self._open(serial_number, passphrase)
         except BaseException:
-            self._db.close()
+            self._file.close()
             raise
 
     def close(self) -> None:
@@ -105,7 +85,7 @@ class SqliteStore:
             if self._sign_counts_reserved != self._memory.sign_count:
                 self._reserve_sign_counts(self._memory.sign_count)
         finally:
-            self._db.close()
+            self._file.close()
 
     # The CredentialStore.
 
@@ -113,8 +93,8 @@ class SqliteStore:
     def transaction(self) -> Iterator[None]:
         before, reserved = self._memory.snapshot(), self._sign_counts_reserved
         try:
-            assert not self._db.in_transaction, "transactions do not nest"
-            with self._transaction():
+            assert not self._file.db.in_transaction, "transactions do not nest"
+            with self._file.transaction():
                 yield
         except BaseException:
             self._memory.restore(before)
@@ -135,8 +115,8 @@ class SqliteStore:
         return self._memory.user_verification
 
     def set_user_verification(self, user_verification: UserVerificationState) -> None:
-        with self._transaction():
-            self._write(_USER_VERIFICATION, _encode(user_verification))
+        with self._file.transaction():
+            self._write(_USER_VERIFICATION, encoded(user_verification))
         self._memory.set_user_verification(user_verification)
 
     @property
@@ -149,27 +129,27 @@ class SqliteStore:
         return self._memory.next_sign_count()
 
     def _reserve_sign_counts(self, last: int) -> None:
-        with self._transaction():
+        with self._file.transaction():
             self._write(_SIGN_COUNT, last)
         self._sign_counts_reserved = last
 
     def put(self, credential: Credential) -> None:
-        with self._transaction():
+        with self._file.transaction():
             self._write_credential(credential)
             self._write(_CREDENTIAL_CHANGES, self._memory.credential_changes + 1)
         self._memory.put(credential)
 
     def update(self, credential: Credential) -> None:
-        owner = self._owner(self._memory_of(credential.credential_id))
-        with self._transaction() as db:
-            sealed = self._seal(_encode(credential), owner)
+        owner = self._seal.owner(self._memory_of(credential.credential_id))
+        with self._file.transaction() as db:
+            sealed = self._seal.seal(encoded(credential), owner)
             db.execute("UPDATE credential SET sealed = ? WHERE owner = ?", (sealed, owner))
             self._write(_CREDENTIAL_CHANGES, self._memory.credential_changes + 1)
         self._memory.update(credential)
 
     def delete(self, credential_id: bytes) -> None:
-        owner = self._owner(self._memory_of(credential_id))
-        with self._transaction() as db:
+        owner = self._seal.owner(self._memory_of(credential_id))
+        with self._file.transaction() as db:
             db.execute("DELETE FROM credential WHERE owner = ?", (owner,))
             self._write(_CREDENTIAL_CHANGES, self._memory.credential_changes + 1)
         self._memory.delete(credential_id)
@@ -197,8 +177,8 @@ class SqliteStore:
         return self._memory.configuration
 
     def set_configuration(self, configuration: Configuration) -> None:
-        with self._transaction():
-            self._write(_CONFIGURATION, _encode(configuration))
+        with self._file.transaction():
+            self._write(_CONFIGURATION, encoded(configuration))
         self._memory.set_configuration(configuration)
 
     @property
@@ -206,8 +186,8 @@ class SqliteStore:
         return self._memory.fingerprints
 
     def set_fingerprints(self, fingerprints: tuple[Fingerprint, ...]) -> None:
-        with self._transaction():
-            self._write(_FINGERPRINTS, [_encode(fingerprint) for fingerprint in fingerprints])
+        with self._file.transaction():
+            self._write(_FINGERPRINTS, [encoded(fingerprint) for fingerprint in fingerprints])
         self._memory.set_fingerprints(fingerprints)
 
     @property
@@ -215,7 +195,7 @@ class SqliteStore:
         return self._memory.persistent_token
 
     def set_persistent_token(self, token: bytes | None) -> None:
-        with self._transaction():
+        with self._file.transaction():
             self._write(_PERSISTENT_TOKEN, token)
         self._memory.set_persistent_token(token)
 
@@ -224,7 +204,7 @@ class SqliteStore:
         return self._memory.large_blob_array
 
     def set_large_blob_array(self, serialized: bytes) -> None:
-        with self._transaction():
+        with self._file.transaction():
             self._write(_LARGE_BLOB_ARRAY, serialized)
         self._memory.set_large_blob_array(serialized)
 
@@ -233,7 +213,7 @@ class SqliteStore:
         return self._memory.oath
 
     def set_oath(self, state: bytes) -> None:
-        with self._transaction():
+        with self._file.transaction():
             self._write(_OATH, state)
         self._memory.set_oath(state)
 
@@ -241,17 +221,17 @@ class SqliteStore:
         return self._memory.snapshot()
 
     def restore(self, snapshot: Snapshot) -> None:
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             db.execute("DELETE FROM credential")
             db.execute("DELETE FROM state WHERE name <> ?", (_OPENINGS,))
             if snapshot.master_secret is not None:
                 self._write(_MASTER_SECRET, snapshot.master_secret)
             if snapshot.user_verification is not None:
-                self._write(_USER_VERIFICATION, _encode(snapshot.user_verification))
+                self._write(_USER_VERIFICATION, encoded(snapshot.user_verification))
             self._write(_SIGN_COUNT, snapshot.sign_count)
             self._write(_CREDENTIAL_CHANGES, snapshot.credential_changes)
-            self._write(_CONFIGURATION, _encode(snapshot.configuration))
-            self._write(_FINGERPRINTS, [_encode(fingerprint) for fingerprint in snapshot.fingerprints])
+            self._write(_CONFIGURATION, encoded(snapshot.configuration))
+            self._write(_FINGERPRINTS, [encoded(fingerprint) for fingerprint in snapshot.fingerprints])
             self._write(_PERSISTENT_TOKEN, snapshot.persistent_token)
             self._write(_LARGE_BLOB_ARRAY, snapshot.large_blob_array)
             self._write(_OATH, snapshot.oath)
@@ -263,59 +243,41 @@ class SqliteStore:
     # Opening.
 
     def _open(self, serial_number: str, passphrase: str | None) -> None:
-        with self._told_in_a_line():
-            is_new = self._is_new()
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+        with self._file.told_in_a_line():
+            is_new = self._file.is_new(APPLICATION_ID, VERSION)
+            self._file.hold()
             if is_new:
                 self._make(serial_number, passphrase)
-            about = self._db.execute("SELECT serial_number, salt FROM about").fetchall()
+            about = self._file.db.execute("SELECT serial_number, salt FROM about").fetchall()
         match about:
             case [(str() as name, (None | bytes()) as salt)]:
                 self.serial_number = name
             case _:
-                raise StoreError(f"{self._path}: {DAMAGED}")
-        self._unlock(secret_of(self._path, salt, passphrase))
+                raise StoreError(f"{self._file.path}: {DAMAGED}")
+        secret = secret_of(self._file.path, salt, passphrase)
+        self._seal = Seal(self._file.path, serial_number=name, secret=secret, random_bytes=self._random_bytes)
         self.openings = self._load() + 1
         """How often the store has been opened, this time included."""
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             self._write(_OPENINGS, self.openings)
             db.execute(f"PRAGMA user_version = {VERSION}")
 
-    def _is_new(self) -> bool:
-        """Whether nothing has been written yet; a file that is not ours is refused before it is touched."""
-        ((application_id,),) = self._db.execute("PRAGMA application_id")
-        ((version,),) = self._db.execute("PRAGMA user_version")
-        ((tables,),) = self._db.execute("SELECT count(*) FROM sqlite_schema")
-        if application_id == 0 and version == 0 and tables == 0:
-            return True
-        if application_id != APPLICATION_ID:
-            raise StoreError(f"{self._path} is another program's file; give another --store")
-        if not 1 <= version <= VERSION:
-            raise StoreError(f"{self._path} is a store of version {version}; this keyrig knows {VERSION}")
-        return False
-
     def _make(self, serial_number: str, passphrase: str | None) -> None:
-        salt = new_salt(self._path, passphrase, self._random_bytes)
-        with self._transaction() as db:
+        salt = new_salt(self._file.path, passphrase, self._random_bytes)
+        with self._file.transaction() as db:
             for statement in _SCHEMA.strip().splitlines():
                 db.execute(statement)
             db.execute("INSERT INTO about VALUES (?, ?)", (serial_number, salt))
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {VERSION}")
 
-    def _unlock(self, secret: bytes) -> None:
-        keys = HKDF(SHA256(), length=64, salt=None, info=b"keyrig key store").derive(secret)
-        self._aead, self._owner_key = AESGCM(keys[:32]), keys[32:]
-
     def _load(self) -> int:
         """Copy the file into memory; how often it has been opened."""
-        with self._told_in_a_line():
-            state = dict(self._db.execute("SELECT name, sealed FROM state").fetchall())
-            rows = self._db.execute("SELECT owner, sealed FROM credential ORDER BY place").fetchall()
-        values = {name: self._unseal(sealed, name) for name, sealed in state.items()}
-        credentials = (_credential(self._unseal(sealed, owner)) for owner, sealed in rows)
+        with self._file.told_in_a_line():
+            state = dict(self._file.db.execute("SELECT name, sealed FROM state").fetchall())
+            rows = self._file.db.execute("SELECT owner, sealed FROM credential ORDER BY place").fetchall()
+        values = {name: self._seal.unseal(sealed, name) for name, sealed in state.items()}
+        credentials = (credential_from(self._seal.unseal(sealed, owner)) for owner, sealed in rows)
         user_verification = values.get(_USER_VERIFICATION)
         self._memory.restore(
             Snapshot(
@@ -323,7 +285,7 @@ class SqliteStore:
                 user_verification=UserVerificationState(**user_verification) if user_verification else None,
                 sign_count=values.get(_SIGN_COUNT, 0),
                 credential_changes=values.get(_CREDENTIAL_CHANGES, 0),
-                configuration=_configuration(values.get(_CONFIGURATION, {})),
+                configuration=configuration_from(values.get(_CONFIGURATION, {})),
                 fingerprints=tuple(Fingerprint(**finger) for finger in values.get(_FINGERPRINTS, ())),
                 persistent_token=values.get(_PERSISTENT_TOKEN),
                 large_blob_array=values.get(_LARGE_BLOB_ARRAY, INITIAL_LARGE_BLOB_ARRAY),
@@ -337,95 +299,20 @@ class SqliteStore:
     # Records.
 
     def _write(self, name: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, self._seal(value, name)))
+        self._file.db.execute(
+            "INSERT OR REPLACE INTO state VALUES (?, ?)", (name, self._seal.seal(value, name))
+        )
 
     def _write_credential(self, credential: Credential) -> None:
         """As the newest, in place of any that its owner has."""
-        owner = self._owner(credential)
-        self._db.execute(
+        owner = self._seal.owner(credential)
+        self._file.db.execute(
             "INSERT OR REPLACE INTO credential (owner, sealed) VALUES (?, ?)",
-            (owner, self._seal(_encode(credential), owner)),
+            (owner, self._seal.seal(encoded(credential), owner)),
         )
-
-    def _owner(self, credential: Credential) -> bytes:
-        return hmac.digest(self._owner_key, credential.rp_id_hash + credential.user_id, "sha256")
 
     def _memory_of(self, credential_id: bytes) -> Credential:
         credential = self._memory.credential(credential_id)
         if credential is None:
             raise KeyError(credential_id)
         return credential
-
-    def _seal(self, value: Any, name: str | bytes) -> bytes:
-        nonce = self._random_bytes(NONCE_LENGTH)
-        return nonce + self._aead.encrypt(nonce, cbor.encode(value), self._associated_data(name))
-
-    def _unseal(self, sealed: bytes, name: str | bytes) -> Any:
-        try:
-            nonce, ciphertext = sealed[:NONCE_LENGTH], sealed[NONCE_LENGTH:]
-            return cbor.decode(self._aead.decrypt(nonce, ciphertext, self._associated_data(name)))
-        except (InvalidTag, ValueError, TypeError) as error:
-            raise StoreError(
-                f"{self._path} does not open: its passphrase or key file is another, or the file was altered"
-            ) from error
-
-    def _associated_data(self, name: str | bytes) -> bytes:
-        """What binds a record to this key and to its own place."""
-        return cbor.encode([SEAL_VERSION, self.serial_number, name])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One of its own, or a part of :meth:`transaction`."""
-        if self._db.in_transaction:
-            yield self._db
-            return
-        with self._told_in_a_line():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _told_in_a_line(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(f"{error.filename or self._path}: {error.strerror}") from error
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {_in_plain_words(error)}") from error
-        except UnicodeDecodeError as error:  # SQLite's message quotes what it found
-            raise StoreError(f"{self._path}: {DAMAGED}") from error
-
-
-def _encode(record: Credential | UserVerificationState | Configuration | Fingerprint) -> dict[str, Any]:
-    values = ((field.name, getattr(record, field.name)) for field in fields(record))
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
-
-
-def _credential(values: dict[str, Any]) -> Credential:
-    return Credential(**{**values, "algorithm": Algorithm(values["algorithm"])})
-
-
-def _configuration(values: dict[str, Any]) -> Configuration:
-    rp_ids = tuple(values.get("min_pin_length_rp_ids", ()))
-    return Configuration(**{**values, "min_pin_length_rp_ids": rp_ids})
-
-
-def _in_plain_words(error: sqlite3.Error) -> str:
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return "another process has the store open; stop it first"
-        case sqlite3.SQLITE_NOTADB:
-            return "this is another kind of file; give another --store"
-        case sqlite3.SQLITE_CORRUPT:
-            return DAMAGED
-        case sqlite3.SQLITE_FULL:
-            return "the disk is full"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return "the file cannot be opened for writing; check its permissions and those of its folder"
-        case _:
-            return str(error)

@@ -28,6 +28,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ],
     [
         "emulator.drift",
+        "emulator.sqlite_file",
         "emulator.fido.cbor",
         "emulator.fido.cose",
         "emulator.fido.apdu",
@@ -42,8 +43,8 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.oath.otpauth", "emulator.oath.pskc", "emulator.oath.qr", "emulator.oath.vendor_csv"],
     ["emulator.fido.credential", "emulator.fido.authdata", "emulator.exchange", "emulator.oath.accounts"],
     ["emulator.store", "emulator.fido.attestation", "emulator.fido.session"],
-    ["emulator.fido.state", "emulator.sqlite_store"],
-    ["emulator.fido.ctap2.parameters", "emulator.fido.ctap2.verification"],
+    ["emulator.fido.state", "emulator.sealed_records"],
+    ["emulator.fido.ctap2.parameters", "emulator.fido.ctap2.verification", "emulator.sqlite_store"],
     ["emulator.fido.ctap2.extensions", "emulator.fido.ctap2.statement"],
     ["emulator.fido.u2f", "emulator.fido.ctap2.*"],
     ["emulator.fido.authenticator"],
@@ -238,7 +239,7 @@ IMPURE_OWNERS = {"datetime", "date", "ec", "rsa", "x509", "os", "AESGCM", "Ed255
 DOORS = {
     "emulator.clock": {"time"},
     "emulator.sealing": {"os"},
-    "emulator.sqlite_store": {"sqlite3"},
+    "emulator.sqlite_file": {"sqlite3"},
     "emulator.system_random": {"os", "os.urandom", "ec.generate_private_key"},
     "emulator.token_commands": {"os"},
     "emulator.token_desk": {"os"},

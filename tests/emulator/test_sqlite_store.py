@@ -19,7 +19,9 @@ from webauthn.helpers import bytes_to_base64url
 from webauthn.helpers.exceptions import InvalidAuthenticationResponse
 
 from emulator.fido.credential import Credential
-from emulator.sqlite_store import SIGN_COUNTS_AHEAD, SqliteStore, StoreError, _encode, key_path
+from emulator.sealed_records import encoded
+from emulator.sealing import StoreError, key_path
+from emulator.sqlite_store import SIGN_COUNTS_AHEAD, SqliteStore
 from emulator.store import Configuration, Fingerprint, UserVerificationState
 from harness.devices.emulated import EmulatedKey
 
@@ -161,16 +163,16 @@ def test_store_of_version_1_is_taken_over(opened: Opener, made: Path) -> None:
     before = store.snapshot()
     since = {"cred_blob", "large_blob_key", "third_party_payment"}
     (credential,) = before.credentials
-    old = {key: value for key, value in _encode(credential).items() if key not in since}
-    owner = store._owner(credential)
-    store._db.execute("UPDATE credential SET sealed = ?", (store._seal(old, owner),))
+    old = {key: value for key, value in encoded(credential).items() if key not in since}
+    owner = store._seal.owner(credential)
+    store._file.db.execute("UPDATE credential SET sealed = ?", (store._seal.seal(old, owner),))
     kept = "'master secret', 'user verification', 'sign count', 'openings'"
-    store._db.execute(f"DELETE FROM state WHERE name NOT IN ({kept})")  # noqa: S608  # our own words
-    store._db.execute("PRAGMA user_version = 1")
+    store._file.db.execute(f"DELETE FROM state WHERE name NOT IN ({kept})")  # noqa: S608  # our own words
+    store._file.db.execute("PRAGMA user_version = 1")
     store.close()
     taken_over = opened(made)
     assert taken_over.snapshot() == replace(before, credential_changes=0)
-    assert taken_over._db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert taken_over._file.db.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_path_that_cannot_be_a_file_is_named(opened: Opener, tmp_path: Path) -> None:
@@ -275,14 +277,14 @@ def test_sign_counts_go_on_after_a_close_and_skip_ahead_after_a_kill(opened: Ope
     store.close()
     killed = SqliteStore(made, serial_number="1", random_bytes=os.urandom)
     assert killed.next_sign_count() == 102
-    killed._db.close()  # as a kill would
+    killed._file.db.close()  # as a kill would
     assert 102 < opened(made).next_sign_count() <= 102 + SIGN_COUNTS_AHEAD
 
 
 def test_write_that_fails_changes_nothing(opened: Opener, made: Path) -> None:
     store = opened(made)
     before = store.snapshot()
-    store._db.execute("PRAGMA query_only = ON")
+    store._file.db.execute("PRAGMA query_only = ON")
     for write in (
         store.next_sign_count,
         lambda: store.put(a_credential(2)),
@@ -301,7 +303,7 @@ def test_write_that_fails_changes_nothing(opened: Opener, made: Path) -> None:
 
 
 def test_each_write_waits_for_the_disk(opened: Opener) -> None:
-    ((synchronous,),) = opened()._db.execute("PRAGMA synchronous")
+    ((synchronous,),) = opened()._file.db.execute("PRAGMA synchronous")
     assert synchronous >= 2  # FULL
 
 

@@ -39,7 +39,7 @@ class Counted:
         self.key = make_key(profile, store=self.store)
         self.commits = 0
         self.of: defaultdict[tuple[int, int | None], set[int]] = defaultdict(set)
-        self.store._db.set_trace_callback(self._traced)
+        self.store._file.db.set_trace_callback(self._traced)
         self._send, self.key.send = self.key.send, self.send
         self.ctap2 = Ctap2(self.key)
         self.pin = ClientPin(self.ctap2)
@@ -139,7 +139,7 @@ def test_an_interrupted_transaction_leaves_nothing_behind(counted: Callable[...,
     """The last of setMinPINLength's writes fails: none is there, nor when the file is opened again."""
     one = counted("ctap23")
     before = one.key.snapshot()
-    one.store._db.execute(
+    one.store._file.db.execute(
         "CREATE TEMP TRIGGER full BEFORE INSERT ON state WHEN NEW.name = 'user verification' "
         "BEGIN SELECT RAISE(ABORT, 'no'); END"
     )
@@ -147,7 +147,7 @@ def test_an_interrupted_transaction_leaves_nothing_behind(counted: Callable[...,
     with pytest.raises(Exception, match="no"):
         one.key.command(CONFIG, parameters)
     assert one.key.snapshot() == before
-    one.store._db.execute("DROP TRIGGER full")
+    one.store._file.db.execute("DROP TRIGGER full")
     path = one.store._path
     one.store.close()
     again = SqliteStore(path, serial_number="1", random_bytes=os.urandom)
