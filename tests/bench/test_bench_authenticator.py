@@ -92,7 +92,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Credential
         return
     store = SqliteStore(tmp_path / "key.db", serial_number="1", random_bytes=os.urandom)
     if request.param == "in a file, not waiting for the disk":
-        store._db.execute("PRAGMA synchronous = OFF")
+        store._file.db.execute("PRAGMA synchronous = OFF")
     yield store
     store.close()
 
