@@ -15,6 +15,10 @@ from harness.service.grants import Role, RoleSession
 from harness.service.model import Caller, User
 from harness.service.policy import Policy, PolicyRequest, Verdict
 
+ContextKeys = Mapping[str, str | Sequence[str]]
+"""Condition keys and their value, or values."""
+
+NO_KEYS: ContextKeys = MappingProxyType({})
 _SEVERITY = (Verdict.ALLOWED, Verdict.IMPLICIT_DENY, Verdict.EXPLICIT_DENY)
 _TEXTS = {
     Verdict.IMPLICIT_DENY: ("no_policy_allows", "no_boundary_allows", "no_session_policy_allows"),
@@ -33,7 +37,7 @@ def authorize(
     caller: Caller,
     action: str,
     resource: str,
-    context: Mapping[str, str] = MappingProxyType({}),
+    context: ContextKeys = NO_KEYS,
 ) -> None:
     """Let the caller do an IAM ``action`` on ``resource``, an ARN, or raise what AWS answers.
 
@@ -68,14 +72,12 @@ def strictest(*verdicts: Verdict) -> Verdict:
     return max(verdicts, key=_SEVERITY.index)
 
 
-def decide(caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]]) -> Verdict:
+def decide(caller: Caller, action: str, resource: str, context: ContextKeys) -> Verdict:
     """What the caller's policies say of an action; a boundary and a session's own can only take away."""
     return strictest(*_verdicts(caller, action, resource, context))
 
 
-def decide_granted(
-    caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]]
-) -> Verdict:
+def decide_granted(caller: Caller, action: str, resource: str, context: ContextKeys) -> Verdict:
     """What they say of an action that the resource's own policy grants to the caller by name.
 
     IAM guide, "Permissions boundaries" and "Policy evaluation logic", within an account: that is not limited
@@ -89,7 +91,7 @@ def decide_granted(
 
 
 def _verdicts(
-    caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]]
+    caller: Caller, action: str, resource: str, context: ContextKeys
 ) -> tuple[Verdict, Verdict, Verdict]:
     """Of the identity-based policies, of the boundary, and of the session's own; what there is not allows."""
     request = PolicyRequest(action=action, resource=resource, context=context)

@@ -5,8 +5,12 @@ IAM guide, "Permissions boundaries for IAM entities".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
+from harness.service.authorization import ContextKeys
+from harness.service.directory import request_tags
 from harness.service.environment import Environment
 from harness.service.errors import NoSuchEntity
 from harness.service.inline_policies import Kind
@@ -26,7 +30,7 @@ class Boundaries:
         """PutUserPermissionsBoundary …: this one, in place of another; NoSuchEntity if there is none such."""
         with self._environment.store.transaction() as transaction:
             action = f"iam:Put{self._kind.word}PermissionsBoundary"
-            context = boundary_context(policy_arn)
+            context = new_context(policy_arn)
             holder = self._kind.find(self._environment, transaction, caller, name, action, context)
             check_boundary(self._environment, transaction, caller.account_id, policy_arn)
             transaction.put(replace(holder, boundary=policy_arn))
@@ -50,6 +54,7 @@ def check_boundary(
         raise NoSuchEntity(environment.profile.say("boundary_not_found", arn=policy_arn))
 
 
-def boundary_context(policy_arn: str | None) -> dict[str, str]:
-    """The condition key that a new user's or role's boundary is judged by."""
-    return {} if policy_arn is None else {"iam:PermissionsBoundary": policy_arn}
+def new_context(policy_arn: str | None, tags: Mapping[str, str] = MappingProxyType({})) -> ContextKeys:
+    """The condition keys by which a new boundary, or a new user or role with it, is judged."""
+    boundary = {} if policy_arn is None else {"iam:PermissionsBoundary": policy_arn}
+    return {**boundary, **request_tags(tags)}

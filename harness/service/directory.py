@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TypeVar
 
-from harness.service.authorization import authorize
+from harness.service.authorization import NO_KEYS, ContextKeys, authorize
 from harness.service.environment import Environment
 from harness.service.errors import LimitExceeded, NoSuchEntity, ValidationError
 from harness.service.grants import Group, Role, RoleSession
@@ -56,7 +55,7 @@ def target(
     caller: Caller,
     user_name: str | None,
     action: str,
-    context: Mapping[str, str] = MappingProxyType({}),
+    context: ContextKeys = NO_KEYS,
 ) -> User:
     """The user that ``caller`` means, once it is allowed ``action`` on that user.
 
@@ -68,7 +67,7 @@ def target(
     if found is not None and found.root and not _may_mean_root(caller, user_name):
         found = None
     resource = f"arn:aws:iam::{caller.account_id}:user/{name}" if found is None else found.arn
-    authorize(environment, caller, action, resource, {**_boundary(found, action), **context})
+    authorize(environment, caller, action, resource, {**_about(found, action), **context})
     if found is None:
         raise NoSuchEntity(environment.profile.say("user_not_found", name=name))
     return found
@@ -94,7 +93,7 @@ def role_target(
     caller: Caller,
     name: str,
     action: str,
-    context: Mapping[str, str] = MappingProxyType({}),
+    context: ContextKeys = NO_KEYS,
 ) -> Role:
     """The account's role of that name, as :func:`target` finds users."""
     return _entity(environment, transaction, caller, Role, name, action, context)
@@ -107,22 +106,37 @@ def _entity(
     kind: type[E],
     name: str,
     action: str,
-    context: Mapping[str, str] = MappingProxyType({}),
+    context: ContextKeys = NO_KEYS,
 ) -> E:
     word = kind.__name__.lower()
     found = transaction.get(kind, user_key(caller.account_id, name))
     resource = f"arn:aws:iam::{caller.account_id}:{word}/{name}" if found is None else found.arn
-    authorize(environment, caller, action, resource, {**_boundary(found, action), **context})
+    authorize(environment, caller, action, resource, {**_about(found, action), **context})
     if found is None:
         raise NoSuchEntity(environment.profile.say(NOT_FOUND[word], name=name))
     return found
 
 
-def _boundary(found: PolicyHolder | None, action: str) -> dict[str, str]:
-    """Service Authorization Reference, ``iam:PermissionsBoundary``: the one of whom an action is done to."""
-    if found is None or isinstance(found, Group) or found.boundary is None or action not in _SEES_BOUNDARY:
+def _about(found: PolicyHolder | None, action: str) -> dict[str, str]:
+    """Service Authorization Reference, "Condition keys for AWS IAM": of whom an action is done to."""
+    if found is None or isinstance(found, Group):
         return {}
-    return {"iam:PermissionsBoundary": found.boundary}
+    seen = found.boundary is not None and action in _SEES_BOUNDARY
+    boundary = {"iam:PermissionsBoundary": found.boundary or ""} if seen else {}
+    return {**boundary, **resource_tags(found.tags)}
+
+
+def resource_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The condition keys of the tags that a user, a role or a device has."""
+    return {f"{of}:ResourceTag/{key}": value for of in ("aws", "iam") for key, value in tags.items()}
+
+
+def request_tags(tags: Mapping[str, str] | Iterable[tuple[str, str]]) -> ContextKeys:
+    """The condition keys of tags that a request gives."""
+    given = dict(tags)
+    if not given:
+        return {}
+    return {**{f"aws:RequestTag/{key}": value for key, value in given.items()}, "aws:TagKeys": tuple(given)}
 
 
 def _may_mean_root(caller: Caller, user_name: str | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.service.authorization import authorize
-from harness.service.directory import Tags, check_name, check_path, with_tags
+from harness.service.directory import Tags, check_name, check_path, request_tags, with_tags
 from harness.service.environment import Environment
 from harness.service.errors import (
     AccessDenied,
@@ -89,7 +89,7 @@ class ManagedPolicies:
             default=1,
             tags=with_tags(self._profile, {}, tags, "Policy"),
         )
-        authorize(self._environment, caller, "iam:CreatePolicy", policy.arn)
+        authorize(self._environment, caller, "iam:CreatePolicy", policy.arn, request_tags(policy.tags))
         self._check(document)
         with self._environment.store.transaction() as transaction:
             others = transaction.list(ManagedPolicy, account_id=caller.account_id)

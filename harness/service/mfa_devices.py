@@ -22,6 +22,7 @@ from harness.service.directory import (
     devices_of,
     find_device,
     release,
+    request_tags,
     target,
     with_tags,
     without_tags,
@@ -96,8 +97,9 @@ class MfaDevices:
         with self._acting("CreateVirtualMFADevice", caller, serial_number):
             check_name(self._profile, "virtualMFADeviceName", name, self._profile.device_name_length)
             check_path(self._profile, path)
-            authorize(self._environment, caller, "iam:CreateVirtualMFADevice", serial_number)
             device = self._new(caller, serial_number, name, path, tags)
+            context = request_tags(device.tags)
+            authorize(self._environment, caller, "iam:CreateVirtualMFADevice", serial_number, context)
             with self._environment.store.transaction() as transaction:
                 refuse_taken_name(self._profile, transaction, caller.account_id, name)
                 transaction.put(device)
@@ -230,17 +232,19 @@ class MfaDevices:
 
     def tag_mfa_device(self, caller: Caller, serial_number: str, tags: Tags) -> None:
         """TagMFADevice: virtual devices only."""
-        authorize(self._environment, caller, "iam:TagMFADevice", serial_number)
+        tags = dict(tags)
+        authorize(self._environment, caller, "iam:TagMFADevice", serial_number, request_tags(tags))
         with self._environment.store.transaction() as transaction:
             device = self._virtual(transaction, caller, serial_number)
             transaction.put(replace(device, tags=with_tags(self._profile, device.tags, tags)))
 
     def untag_mfa_device(self, caller: Caller, serial_number: str, tag_keys: Iterable[str]) -> None:
         """UntagMFADevice: keys it does not have are passed over."""
-        authorize(self._environment, caller, "iam:UntagMFADevice", serial_number)
+        keys = tuple(tag_keys)
+        authorize(self._environment, caller, "iam:UntagMFADevice", serial_number, {"aws:TagKeys": keys})
         with self._environment.store.transaction() as transaction:
             device = self._virtual(transaction, caller, serial_number)
-            transaction.put(replace(device, tags=without_tags(device.tags, tag_keys)))
+            transaction.put(replace(device, tags=without_tags(device.tags, keys)))
 
     def list_mfa_device_tags(self, caller: Caller, serial_number: str) -> Mapping[str, str]:
         """ListMFADeviceTags, by key."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.service.authorization import decide, decide_granted, policy_context
-from harness.service.directory import check_value
+from harness.service.authorization import ContextKeys, decide, decide_granted, policy_context
+from harness.service.directory import check_value, resource_tags
 from harness.service.environment import Environment
 from harness.service.errors import (
     AccessDenied,
@@ -108,7 +107,11 @@ class RoleSessions:
         self, transaction: Transaction, caller: Caller, request: RoleRequest, tags: SessionTags
     ) -> AssumedRole | AwsError:
         role = self._role(transaction, request.role_arn)
-        context = {**self._context(caller, request), **tags.context}
+        context = {
+            **self._context(caller, request),
+            **resource_tags({} if role is None else role.tags),
+            **tags.context,
+        }
         for action in (_ACTION, _TAG) if tags.tags else (_ACTION,):
             if role is None or not self._may(action, caller, role, context):
                 return AccessDenied(
@@ -157,9 +160,7 @@ class RoleSessions:
         role = parts and transaction.get(Role, user_key(parts["account"], parts["name"]))
         return role if role and role.arn == role_arn else None
 
-    def _may(
-        self, action: str, caller: Caller, role: Role, context: Mapping[str, str | Sequence[str]]
-    ) -> bool:
+    def _may(self, action: str, caller: Caller, role: Role, context: ContextKeys) -> bool:
         """IAM guide, "Policy evaluation logic", within an account and "Cross-account"."""
         trust = TrustPolicy.parse(role.trust_policy).trust(caller, action, context)
         if trust in (Trust.DENIED, Trust.UNKNOWN):

@@ -7,8 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from harness.service.authorization import authorize
-from harness.service.boundaries import boundary_context, check_boundary
-from harness.service.directory import Tags, check_name, check_path, role_target, with_tags, without_tags
+from harness.service.boundaries import check_boundary, new_context
+from harness.service.directory import (
+    Tags,
+    check_name,
+    check_path,
+    request_tags,
+    role_target,
+    with_tags,
+    without_tags,
+)
 from harness.service.environment import Environment
 from harness.service.errors import (
     DeleteConflict,
@@ -57,7 +65,7 @@ class Roles:
             boundary=boundary,
             tags=with_tags(self._profile, {}, tags, "Role"),
         )
-        authorize(self._environment, caller, "iam:CreateRole", role.arn, boundary_context(boundary))
+        authorize(self._environment, caller, "iam:CreateRole", role.arn, new_context(boundary, role.tags))
         with self._environment.store.transaction() as transaction:
             check_boundary(self._environment, transaction, caller.account_id, boundary)
             self._check_trust(transaction, trust_policy)
@@ -120,14 +128,20 @@ class Roles:
     def tag_role(self, caller: Caller, name: str, tags: Tags) -> None:
         """TagRole."""
         with self._environment.store.transaction() as transaction:
-            role = role_target(self._environment, transaction, caller, name, "iam:TagRole")
+            tags = dict(tags)
+            role = role_target(
+                self._environment, transaction, caller, name, "iam:TagRole", request_tags(tags)
+            )
             transaction.put(replace(role, tags=with_tags(self._profile, role.tags, tags, "Role")))
 
     def untag_role(self, caller: Caller, name: str, tag_keys: Iterable[str]) -> None:
         """UntagRole."""
         with self._environment.store.transaction() as transaction:
-            role = role_target(self._environment, transaction, caller, name, "iam:UntagRole")
-            transaction.put(replace(role, tags=without_tags(role.tags, tag_keys)))
+            keys = tuple(tag_keys)
+            role = role_target(
+                self._environment, transaction, caller, name, "iam:UntagRole", {"aws:TagKeys": keys}
+            )
+            transaction.put(replace(role, tags=without_tags(role.tags, keys)))
 
     def list_role_tags(self, caller: Caller, name: str) -> Mapping[str, str]:
         """ListRoleTags, by key."""

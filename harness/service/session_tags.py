@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.service.authorization import ContextKeys
+from harness.service.directory import request_tags
 from harness.service.errors import InvalidParameterValue
 from harness.service.grants import RoleSession
 from harness.service.model import Caller
@@ -47,13 +49,12 @@ class SessionTags:
         return cls(tags={**coming, **dict(passed)}, transitive=(*coming, *transitive))
 
     @property
-    def context(self) -> Mapping[str, str | Sequence[str]]:
+    def context(self) -> ContextKeys:
         """The condition keys of passing these tags. Assumed: those that come along count as passed."""
         if not self.tags:
             return {}
         return {
-            **{f"aws:RequestTag/{key}": value for key, value in self.tags.items()},
-            "aws:TagKeys": tuple(self.tags),
+            **request_tags(self.tags),
             "sts:TransitiveTagKeys": self.transitive,
         }
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from harness.service.authorization import authorize
-from harness.service.boundaries import boundary_context, check_boundary
+from harness.service.boundaries import check_boundary, new_context
 from harness.service.directory import (
     Tags,
     access_keys_of,
@@ -15,6 +15,7 @@ from harness.service.directory import (
     check_path,
     devices_of,
     iam_users,
+    request_tags,
     target,
     with_tags,
     without_tags,
@@ -71,7 +72,7 @@ class Users:
             boundary=boundary,
             tags=with_tags(self._profile, {}, tags, "User"),
         )
-        authorize(self._environment, caller, "iam:CreateUser", user.arn, boundary_context(boundary))
+        authorize(self._environment, caller, "iam:CreateUser", user.arn, new_context(boundary, user.tags))
         with self._environment.store.transaction() as transaction:
             check_boundary(self._environment, transaction, caller.account_id, boundary)
             if transaction.get(User, user.key) is not None:
@@ -117,14 +118,18 @@ class Users:
     def tag_user(self, caller: Caller, name: str, tags: Tags) -> None:
         """TagUser."""
         with self._environment.store.transaction() as transaction:
-            user = target(self._environment, transaction, caller, name, "iam:TagUser")
+            tags = dict(tags)
+            user = target(self._environment, transaction, caller, name, "iam:TagUser", request_tags(tags))
             transaction.put(replace(user, tags=with_tags(self._profile, user.tags, tags, "User")))
 
     def untag_user(self, caller: Caller, name: str, tag_keys: Iterable[str]) -> None:
         """UntagUser."""
         with self._environment.store.transaction() as transaction:
-            user = target(self._environment, transaction, caller, name, "iam:UntagUser")
-            transaction.put(replace(user, tags=without_tags(user.tags, tag_keys)))
+            keys = tuple(tag_keys)
+            user = target(
+                self._environment, transaction, caller, name, "iam:UntagUser", {"aws:TagKeys": keys}
+            )
+            transaction.put(replace(user, tags=without_tags(user.tags, keys)))
 
     def list_user_tags(self, caller: Caller, name: str) -> Mapping[str, str]:
         """ListUserTags, by key."""
