@@ -48,8 +48,12 @@ def values(shape: Any, depth: int = 0) -> st.SearchStrategy[Any]:
     match shape.type_name:
         case "structure":
             members = {name: values(member, depth + 1) for name, member in shape.members.items() if depth < 4}
+            if shape.is_tagged_union:
+                return st.one_of([st.fixed_dictionaries({name: member}) for name, member in members.items()])
             required = {name: members.pop(name) for name in shape.required_members if name in members}
-            return st.fixed_dictionaries(required, optional=members)
+            structure = st.fixed_dictionaries(required, optional=members)
+            # A form has no way to write an empty structure.
+            return structure.filter(bool) if depth and (members or required) else structure
         case "list":
             return st.lists(values(shape.member, depth + 1), min_size=1, max_size=3)
         case "map":
