@@ -146,6 +146,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.service.simulation",
         "harness.service.sts",
         "harness.service.support",
+        "harness.service.tagging",
         "harness.service.users",
     ],
     ["harness.service.account_details"],
@@ -176,6 +177,7 @@ HARNESS_FLOORS: list[list[str]] = [
         "harness.devices.token",
     ],
     ["harness.devices.attended", "harness.devices.hand", "harness.devices.owners_pin"],
+    ["harness.devices.attended_key"],
     ["harness.devices.hidraw", "harness.devices.pcsc", "harness.devices.udp"],
     [
         "harness.devices.emulated",

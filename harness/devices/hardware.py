@@ -17,11 +17,9 @@ from fido2.hid import TYPE_INIT, CtapHidDevice
 
 from harness.devices.attendant import Attendant
 from harness.devices.attended import attended
+from harness.devices.attended_key import AttendedKey
 from harness.devices.connection import Connection, Plug
 from harness.devices.hidraw import HidrawPlug, keys_at_hand
-from harness.devices.key import Key, Unchangeable
-from harness.devices.owners_pin import owners_pin
-from harness.devices.request import change
 
 REPLUG_TIME_LIMIT = 60.0
 """Seconds to pull a key out and plug it in again."""
@@ -31,34 +29,15 @@ CANCEL_TIME = 2.0
 """Seconds that the key then has to end it."""
 
 
-class HardwareKey(Key):
-    """The key at ``plug``, for which ``attendant`` does what takes a person.
-
-    It keeps what it is: what would change it, other than its counters, is :class:`Unchangeable` unless
-    ``destructive``; ``changed`` says whether anything did.
-    """
+class HardwareKey(AttendedKey):
+    """The key at ``plug``; the rest as in :class:`AttendedKey`."""
 
     def __init__(self, plug: Plug, attendant: Attendant, *, destructive: bool = False) -> None:
+        super().__init__(plug, attendant, destructive=destructive)
         self._plug = plug
-        self._attendant = attendant
-        self._destructive = destructive
         self._opened: list[CtapHidDevice | Connection] = []
         self._raw: Connection | None = None
-        self.changed = False
-        self._alone = False
         self._device = self.open()
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
-
-    @property
-    def name(self) -> str:
-        return self._plug.name
-
-    @property
-    def title(self) -> str:
-        """What a person knows it by."""
-        return f"{self._plug.descriptor.product_name}, {self.name}"
 
     @property
     def capabilities(self) -> int:
@@ -72,22 +51,6 @@ class HardwareKey(Key):
         on_keepalive: Callable[[STATUS], None] | None = None,
     ) -> bytes:
         return self._device.call(cmd, data, event, on_keepalive)
-
-    def touch(self) -> None:
-        self._attendant.touch_now(self.title)
-
-    def verify(self, accepted: bool = True) -> None:
-        self._attendant.verify_now(self.title, accepted)
-
-    def leave_alone(self, alone: bool = True) -> None:
-        self._alone = alone
-        self._attendant.leave_alone(self.title, alone)
-
-    def wait(self, seconds: float) -> None:
-        self._attendant.wait(seconds)
-
-    def pin(self) -> str:
-        return owners_pin(self._attendant, self, self.title)
 
     def power_cycle(self) -> None:
         if self._attendant.replugs and not self._plug.can_be_pulled:
@@ -123,13 +86,6 @@ class HardwareKey(Key):
             opened.close()
         self._opened.clear()
         self._raw = None
-
-    def refuse_to_change(self, command: int, data: bytes) -> None:
-        """Raise :class:`Unchangeable` for a request that would change the key, if that is not allowed."""
-        what = change(command, data)
-        if what and not self._destructive:
-            raise Unchangeable(f"{what} would change {self.title}; only with --destructive is that done")
-        self.changed |= what is not None
 
     @classmethod
     def list_devices(cls) -> Iterator[HardwareKey]:

@@ -14,9 +14,8 @@ from fido2.hid.base import HidDescriptor
 
 from harness.devices.attendant import Attendant
 from harness.devices.attended import attended
-from harness.devices.key import DeviceError, Key, Unchangeable
-from harness.devices.owners_pin import owners_pin
-from harness.devices.request import change
+from harness.devices.attended_key import AttendedKey
+from harness.devices.key import DeviceError
 
 EXTRA = "readers need the extra pcsc: pip install 'keyrig[pcsc]', after apt-get install swig libpcsclite-dev"
 NO_SERVICE = (
@@ -114,32 +113,16 @@ class PcscPlug:
         return f"pcsc:{self.reader}"
 
 
-class PcscKey(Key):
-    """The key in the reader at ``plug``, which ``attendant`` attends.
+class PcscKey(AttendedKey):
+    """The key in the reader at ``plug``; the rest as in :class:`AttendedKey`.
 
-    It has no channels and no packets: what would send some is a ``DeviceError``. It keeps what it is, other
-    than its counters, unless ``destructive``.
+    It has no channels and no packets: what would send some is a ``DeviceError``.
     """
 
     def __init__(self, plug: PcscPlug, attendant: Attendant, *, destructive: bool = False) -> None:
+        super().__init__(plug, attendant, destructive=destructive)
         self._plug = plug
-        self._attendant = attendant
-        self._destructive = destructive
-        self.changed = False
-        self._alone = False
         self._connect()
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
-
-    @property
-    def name(self) -> str:
-        return self._plug.name
-
-    @property
-    def title(self) -> str:
-        """What a person knows it by."""
-        return f"{self._plug.descriptor.product_name}, {self.name}"
 
     @property
     def has_packets(self) -> bool:
@@ -158,10 +141,7 @@ class PcscKey(Key):
         event: Event | None = None,
         on_keepalive: Callable[[STATUS], None] | None = None,
     ) -> bytes:
-        what = change(cmd, data)
-        if what and not self._destructive:
-            raise Unchangeable(f"{what} would change {self.title}; only with --destructive is that done")
-        self.changed |= what is not None
+        self.refuse_to_change(cmd, data)
 
         def exchange(heard: Callable[[STATUS], None]) -> bytes:
             with _in_a_line(self._plug.reader):
@@ -194,22 +174,6 @@ class PcscKey(Key):
             self._device._select()
         except ValueError:
             raise DeviceError(f"the card in {self._plug.reader} is no security key any more") from None
-
-    def touch(self) -> None:
-        self._attendant.touch_now(self.title)
-
-    def verify(self, accepted: bool = True) -> None:
-        self._attendant.verify_now(self.title, accepted)
-
-    def leave_alone(self, alone: bool = True) -> None:
-        self._alone = alone
-        self._attendant.leave_alone(self.title, alone)
-
-    def wait(self, seconds: float) -> None:
-        self._attendant.wait(seconds)
-
-    def pin(self) -> str:
-        return owners_pin(self._attendant, self, self.title)
 
     def power_cycle(self) -> None:
         self._card.close(unpower=True)
