@@ -37,6 +37,7 @@ from harness.service.simulation import Simulation
 from harness.service.store import AccountStore
 from harness.service.sts import Sts
 from harness.service.support import Support
+from harness.service.tagging import Tagging
 from harness.service.totp_limits import TotpLimits
 from harness.service.users import Users
 
@@ -104,9 +105,6 @@ class Identity:
         self.list_users = users.list_users
         self.update_user = users.update_user
         self.delete_user = users.delete_user
-        self.tag_user = users.tag_user
-        self.untag_user = users.untag_user
-        self.list_user_tags = users.list_user_tags
         self.list_ssh_public_keys = users.list_ssh_public_keys
         self.list_signing_certificates = users.list_signing_certificates
         self.list_service_specific_credentials = users.list_service_specific_credentials
@@ -128,9 +126,6 @@ class Identity:
         self.update_role = roles.update_role
         self.update_assume_role_policy = roles.update_assume_role_policy
         self.delete_role = roles.delete_role
-        self.tag_role = roles.tag_role
-        self.untag_role = roles.untag_role
-        self.list_role_tags = roles.list_role_tags
         self.list_instance_profiles_for_role = roles.list_instance_profiles_for_role
 
         login_profiles = LoginProfiles(environment)
@@ -158,6 +153,11 @@ class Identity:
         self.detach_user_policy = attached.detach
         self.list_attached_user_policies = attached.list
 
+        tagging = Tagging(environment, USER)
+        self.tag_user = tagging.tag
+        self.untag_user = tagging.untag
+        self.list_user_tags = tagging.list
+
         boundaries = Boundaries(environment, USER)
         self.put_user_permissions_boundary = boundaries.put
         self.delete_user_permissions_boundary = boundaries.delete
@@ -179,6 +179,11 @@ class Identity:
         self.attach_role_policy = attached.attach
         self.detach_role_policy = attached.detach
         self.list_attached_role_policies = attached.list
+
+        tagging = Tagging(environment, ROLE)
+        self.tag_role = tagging.tag
+        self.untag_role = tagging.untag
+        self.list_role_tags = tagging.list
 
         boundaries = Boundaries(environment, ROLE)
         self.put_role_permissions_boundary = boundaries.put

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from harness.service.authorization import authorize
@@ -12,10 +11,8 @@ from harness.service.directory import (
     Tags,
     check_name,
     check_path,
-    request_tags,
     role_target,
     with_tags,
-    without_tags,
 )
 from harness.service.environment import Environment
 from harness.service.errors import (
@@ -124,30 +121,6 @@ class Roles:
             for session in transaction.list(RoleCredentials, account_id=role.account_id):
                 if session.role_id == role.role_id:
                     transaction.delete(session)
-
-    def tag_role(self, caller: Caller, name: str, tags: Tags) -> None:
-        """TagRole."""
-        with self._environment.store.transaction() as transaction:
-            tags = dict(tags)
-            role = role_target(
-                self._environment, transaction, caller, name, "iam:TagRole", request_tags(tags)
-            )
-            transaction.put(replace(role, tags=with_tags(self._profile, role.tags, tags, "Role")))
-
-    def untag_role(self, caller: Caller, name: str, tag_keys: Iterable[str]) -> None:
-        """UntagRole."""
-        with self._environment.store.transaction() as transaction:
-            keys = tuple(tag_keys)
-            role = role_target(
-                self._environment, transaction, caller, name, "iam:UntagRole", {"aws:TagKeys": keys}
-            )
-            transaction.put(replace(role, tags=without_tags(role.tags, keys)))
-
-    def list_role_tags(self, caller: Caller, name: str) -> Mapping[str, str]:
-        """ListRoleTags, by key."""
-        with self._environment.store.transaction() as transaction:
-            role = role_target(self._environment, transaction, caller, name, "iam:ListRoleTags")
-            return dict(sorted(role.tags.items()))
 
     def list_instance_profiles_for_role(self, caller: Caller, name: str) -> list[str]:
         """ListInstanceProfilesForRole: none, for there are no instances here."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,10 +14,8 @@ from harness.service.directory import (
     check_path,
     devices_of,
     iam_users,
-    request_tags,
     target,
     with_tags,
-    without_tags,
 )
 from harness.service.environment import Environment
 from harness.service.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded
@@ -114,28 +111,6 @@ class Users:
                     transaction.put(_of_another_name(record, renamed.name))
             transaction.delete(user)
             transaction.put(renamed)
-
-    def tag_user(self, caller: Caller, name: str, tags: Tags) -> None:
-        """TagUser."""
-        with self._environment.store.transaction() as transaction:
-            tags = dict(tags)
-            user = target(self._environment, transaction, caller, name, "iam:TagUser", request_tags(tags))
-            transaction.put(replace(user, tags=with_tags(self._profile, user.tags, tags, "User")))
-
-    def untag_user(self, caller: Caller, name: str, tag_keys: Iterable[str]) -> None:
-        """UntagUser."""
-        with self._environment.store.transaction() as transaction:
-            keys = tuple(tag_keys)
-            user = target(
-                self._environment, transaction, caller, name, "iam:UntagUser", {"aws:TagKeys": keys}
-            )
-            transaction.put(replace(user, tags=without_tags(user.tags, keys)))
-
-    def list_user_tags(self, caller: Caller, name: str) -> Mapping[str, str]:
-        """ListUserTags, by key."""
-        with self._environment.store.transaction() as transaction:
-            user = target(self._environment, transaction, caller, name, "iam:ListUserTags")
-            return dict(sorted(user.tags.items()))
 
     def list_ssh_public_keys(self, caller: Caller, name: str | None = None) -> list[str]:
         """ListSSHPublicKeys: none, for nobody can have one here; likewise the next two."""
