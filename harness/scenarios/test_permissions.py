@@ -1,14 +1,17 @@
-"""What takes permissions away again, or lends them out: boundaries, and tags of a session."""
+"""What takes permissions away, or lends them out: boundaries, tags of a session, keys that are known."""
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.platform import Sdk
+from harness.service.key_metadata import KeyMetadata
 from harness.world import World
 
+KNOWN = KeyMetadata.load(Path(__file__).parent / "certified.json")  # the model ctap21 alone
 LOOK_ONLY = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
 TAGS = [{"Key": "team", "Value": "blue"}]
 TAG: dict[str, Any] = {
@@ -74,6 +77,18 @@ def test_session_tag_opens_its_door(world: World) -> None:
             sdk=assumed.answer,
         )
         assert found.accepted is may
+
+
+@pytest.mark.source("S1")
+@pytest.mark.service(metadata=KNOWN, unknown_keys="refuse")
+def test_no_key_of_an_unknown_model(world: World) -> None:
+    """A relying party that takes no key but of a model it knows."""
+    alice = world.user("alice")
+    assert alice.sign_in().accepted
+    unknown = alice.register_key(world.key("emulated:u2f-only"), "alice-key")
+    assert unknown.refused
+    assert unknown.diagnosis == "its attestation leads to no model in the metadata"
+    assert alice.register_key(world.key("emulated:ctap21"), "alice-key").accepted
 
 
 def _bound(name: str, sdk: Sdk) -> Any:
