@@ -57,7 +57,7 @@ EMULATOR_FLOORS: list[list[str]] = [
     ["emulator.card"],
     ["emulator.faults.fault"],
     ["emulator.faults.changes", "emulator.faults.ecdsa", "emulator.faults.wiring"],
-    ["emulator.faults.messages", "emulator.faults.packets"],
+    ["emulator.faults.applet", "emulator.faults.messages", "emulator.faults.packets"],
     ["emulator.faults.forgery", "emulator.faults.memory", "emulator.faults.signing"],
     ["emulator.faults.ceremony", "emulator.faults.outputs"],
     ["emulator.faults.*"],

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from emulator.card import BY_NAME, GET_RESPONSE, SELECT, Apdus, FidoApplet
-from emulator.faults.fault import Family, Fault, Layer
-from emulator.faults.wiring import ChangedApdus
+from emulator.faults.fault import Family, Layer
+from emulator.faults.wiring import ChangedApdus, parsed
 from emulator.fido.apdu import CHAINED, MAX_EXTENDED_NE, CommandApdu, ResponseChain, response_apdu
-from emulator.fido.status import ApduError, CtapStatus, StatusWord
+from emulator.fido.status import CtapStatus, StatusWord
 
 _CTAP, _MSG, _POLL = 0x80, 0x10, 0x11
 _OK = response_apdu(b"", StatusWord.NO_ERROR)
@@ -17,28 +17,15 @@ _CLASSES = {0x00, 0x80, CHAINED, 0x80 | CHAINED}
 Wrap = Callable[[Apdus], Apdus]
 
 
-_family = Family(
+_fault = Family(
     prefix="apdu-",
     caught_by="the client that speaks to cards: it finds no key, or no answer that it could use",
     layer=Layer.PACKET,
-)
-
-
-def _fault(
-    name: str, sentence: str, card: Wrap, *, caught_by: str | None = None, layer: Layer | None = None
-) -> Fault:
-    return _family(name, sentence, card=card, caught_by=caught_by, layer=layer)
-
-
-def _parsed(apdu: bytes) -> CommandApdu | None:
-    try:
-        return CommandApdu.parse(apdu)
-    except ApduError:
-        return None
+).of_card
 
 
 def _selects(apdu: bytes, aid: bytes | None = None) -> bool:
-    command = _parsed(apdu)
+    command = parsed(apdu)
     is_select = command is not None and (command.ins, command.p1) == (SELECT, BY_NAME)
     return is_select and (aid is None or command.data == aid)  # type: ignore[union-attr]  # it is one
 
@@ -111,7 +98,7 @@ def _deselects(card: Apdus) -> Apdus:
 
 def _whole(apdu: bytes) -> bytes:
     """A command that takes as much in answer as there is."""
-    command = _parsed(apdu)
+    command = parsed(apdu)
     if command is None or command.cla & CHAINED:
         return apdu
     return replace(command, ne=MAX_EXTENDED_NE).encode(extended=True)
@@ -122,13 +109,13 @@ def _rest_kept(card: Apdus) -> Apdus:
     rest = ResponseChain()
 
     def instead(apdu: bytes) -> bytes | None:
-        command = _parsed(apdu)
+        command = parsed(apdu)
         if command is None or (command.cla, command.ins) != (0, GET_RESPONSE):
             return None
         return rest.next(command.longest_answer)
 
     def answer(apdu: bytes, answer: bytes) -> bytes:
-        command = _parsed(apdu)
+        command = parsed(apdu)
         if command is None or len(answer) - 2 <= command.longest_answer:
             return answer
         return rest.begin(answer, command.longest_answer)
@@ -156,7 +143,7 @@ def _chain_kept(card: Apdus) -> Apdus:
 
     def instead(apdu: bytes) -> bytes | None:
         nonlocal begun
-        command = _parsed(apdu)
+        command = parsed(apdu)
         if command is None or not command.cla & CHAINED:
             return None
         begun += command.data
@@ -164,7 +151,7 @@ def _chain_kept(card: Apdus) -> Apdus:
 
     def request(apdu: bytes) -> bytes:
         nonlocal begun
-        command = _parsed(apdu)
+        command = parsed(apdu)
         if command is None or not begun:
             return apdu
         joined, begun = replace(command, data=begun + command.data), b""

@@ -94,6 +94,29 @@ class Family:
             card=card,
         )
 
+    def of_packets(
+        self,
+        name: str,
+        sentence: str,
+        packets: Callable[[Packets], Packets],
+        *,
+        caught_by: str | None = None,
+    ) -> Fault:
+        """One of the key's packets."""
+        return self(name, sentence, packets=packets, caught_by=caught_by)
+
+    def of_card(
+        self,
+        name: str,
+        sentence: str,
+        card: Callable[[Apdus], Apdus],
+        *,
+        caught_by: str | None = None,
+        layer: Layer | None = None,
+    ) -> Fault:
+        """One of the key as a smart card."""
+        return self(name, sentence, card=card, caught_by=caught_by, layer=layer)
+
 
 def broken_key(
     faults: Iterable[Fault],

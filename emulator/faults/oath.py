@@ -6,131 +6,36 @@ import hmac
 from collections.abc import Callable
 from dataclasses import replace
 
-from emulator.card import BY_NAME, SELECT, Apdus
-from emulator.faults.fault import Family, Fault, Layer
-from emulator.faults.wiring import ChangedApdus
+from emulator.card import Apdus
+from emulator.faults.applet import (
+    OK,
+    OathCommands,
+    TlvMembers,
+    on_answer,
+    on_put,
+    on_status,
+    read,
+    selects,
+    served,
+    unheard,
+    written,
+)
+from emulator.faults.fault import Family, Layer
 from emulator.fido.apdu import CommandApdu, response_apdu
-from emulator.fido.status import ApduError, StatusWord
+from emulator.fido.status import StatusWord
 from emulator.oath import tlv
 from emulator.oath.tlv import Tag
-from emulator.oath.ykoath import AID, CHALLENGE_LENGTH, SALT_LENGTH, SEND_REMAINING, Instruction
+from emulator.oath.ykoath import CHALLENGE_LENGTH, SALT_LENGTH, SEND_REMAINING, Instruction
 
 SERVER = "the server, which does not accept its codes"
 OWNER = "the token's owner, once others get hold of it"
 USER = "the user"
 
-_OK = response_apdu(b"", StatusWord.NO_ERROR)
 _SHA1_CHALLENGE = bytes((0x21,))
 _TYPE_AND_ALGORITHM, _DIGITS = 0, 1
 
-Members = list[tuple[int, bytes]]
-"""A TLV's tags and values, in order."""
-Wrap = Callable[[Apdus], Apdus]
 
-
-_family = Family(prefix="oath-", caught_by="the client, when it reads the answer")
-
-
-def _fault(
-    name: str, sentence: str, card: Wrap, *, caught_by: str | None = None, layer: Layer | None = None
-) -> Fault:
-    return _family(name, sentence, card=card, caught_by=caught_by, layer=layer)
-
-
-def _parsed(apdu: bytes) -> CommandApdu:
-    try:
-        return CommandApdu.parse(apdu)
-    except ApduError:  # it is no command of ours
-        return CommandApdu(cla=0xFF, ins=0xFF)
-
-
-def _selects(command: CommandApdu) -> bool:
-    return (command.ins, command.p1, command.data) == (SELECT, BY_NAME, AID)
-
-
-def _read(data: bytes) -> Members:
-    members: Members = []
-    while data:
-        end = 2 + data[1]
-        members.append((data[0], data[2:end]))
-        data = data[end:]
-    return members
-
-
-def _written(members: Members) -> bytes:
-    return b"".join(tlv.encode(tag, value) for tag, value in members)
-
-
-class _Oath:
-    """A card of which the YKOATH applet passes through other hands, while it is the one selected.
-
-    ``request`` changes a command, ``instead`` answers it, ``answer`` changes the data of a success,
-    ``status`` what a refusal says.
-    """
-
-    def __init__(
-        self,
-        *,
-        request: Callable[[CommandApdu], CommandApdu] = lambda command: command,
-        instead: Callable[[CommandApdu], bytes | None] = lambda _: None,
-        answer: Callable[[CommandApdu, bytes], bytes] = lambda _, data: data,
-        status: Callable[[CommandApdu, int], int] = lambda _, status_word: status_word,
-    ) -> None:
-        self._change, self._instead, self._data, self._status = request, instead, answer, status
-        self._selected = False
-
-    def __call__(self, card: Apdus) -> Apdus:
-        return ChangedApdus(card, instead=self._hears, request=self._asks, answer=self._answers)
-
-    def _hears(self, apdu: bytes) -> bytes | None:
-        command = _parsed(apdu)
-        if (command.ins, command.p1) == (SELECT, BY_NAME):
-            self._selected = _selects(command)
-        return self._instead(command) if self._selected else None
-
-    def _asks(self, apdu: bytes) -> bytes:
-        return self._change(_parsed(apdu)).encode() if self._selected else apdu
-
-    def _answers(self, apdu: bytes, answer: bytes) -> bytes:
-        if not self._selected:
-            return answer
-        command, status_word = _parsed(apdu), int.from_bytes(answer[-2:], "big")
-        if status_word == StatusWord.NO_ERROR:
-            return self._data(command, answer[:-2]) + _OK
-        return answer[:-2] + self._status(command, status_word).to_bytes(2, "big")
-
-
-def _on(instruction: Instruction | None, change: Callable[[Members], Members]) -> Wrap:
-    """The answers to ``instruction``, or with ``None`` to SELECT, member by member."""
-
-    def answer(command: CommandApdu, data: bytes) -> bytes:
-        asked = command.ins == instruction and not _selects(command) if instruction else _selects(command)
-        return _written(change(_read(data))) if asked else data
-
-    return lambda card: _Oath(answer=answer)(card)
-
-
-def _put(change: Callable[[bytes], bytes]) -> Wrap:
-    """What PUT keeps: its data changed."""
-
-    def request(command: CommandApdu) -> CommandApdu:
-        return replace(command, data=change(command.data)) if command.ins == Instruction.PUT else command
-
-    return lambda card: _Oath(request=request)(card)
-
-
-def _served(instruction: Instruction, refusal: StatusWord) -> Wrap:
-    """A refusal of ``instruction`` that is none."""
-
-    def status(command: CommandApdu, found: int) -> int:
-        refused = (command.ins, found) == (instruction, refusal)
-        return StatusWord.NO_ERROR if refused else found
-
-    return lambda card: _Oath(status=status)(card)
-
-
-def _unheard(instruction: Instruction) -> Wrap:
-    return lambda card: _Oath(instead=lambda command: _OK if command.ins == instruction else None)(card)
+_fault = Family(prefix="oath-", caught_by="the client, when it reads the answer").of_card
 
 
 def _name_and_key(data: bytes) -> tuple[bytes, bytes, bytes]:
@@ -166,21 +71,21 @@ def _codes_stuck(card: Apdus) -> Apdus:
     def answer(command: CommandApdu, data: bytes) -> bytes:
         return first.setdefault(command.data, data) if command.ins == Instruction.CALCULATE else data
 
-    return _Oath(answer=answer)(card)
+    return OathCommands(answer=answer)(card)
 
 
-def _sign_bit_kept(members: Members) -> Members:
+def _sign_bit_kept(members: TlvMembers) -> TlvMembers:
     return [
         (tag, value[:1] + bytes((value[1] | 0x80,)) + value[2:] if tag == Tag.TRUNCATED_RESPONSE else value)
         for tag, value in members
     ]
 
 
-def _digits(count: int) -> Callable[[Members], Members]:
+def _digits(count: int) -> Callable[[TlvMembers], TlvMembers]:
     return lambda members: [(tag, bytes((count,)) + value[1:]) for tag, value in members]
 
 
-def _codes_for_all(members: Members) -> Members:
+def _codes_for_all(members: TlvMembers) -> TlvMembers:
     """A code for every account, also those that would cost something."""
     costly = (Tag.HOTP, Tag.TOUCH)
     return [
@@ -197,10 +102,10 @@ class _Password:
 
     def hear(self, command: CommandApdu) -> None:
         if command.ins == Instruction.SET_CODE and command.data:
-            self.key = dict(_read(command.data)).get(Tag.KEY, b"")[1:]
+            self.key = dict(read(command.data)).get(Tag.KEY, b"")[1:]
 
     def selected(self, data: bytes) -> None:
-        self.challenge = dict(_read(data)).get(Tag.CHALLENGE, b"")
+        self.challenge = dict(read(data)).get(Tag.CHALLENGE, b"")
 
 
 def _password_for_show(card: Apdus) -> Apdus:
@@ -209,14 +114,14 @@ def _password_for_show(card: Apdus) -> Apdus:
 
     def instead(command: CommandApdu) -> bytes | None:
         password.hear(command)
-        return _OK if command.ins == Instruction.SET_CODE else None
+        return OK if command.ins == Instruction.SET_CODE else None
 
     def answer(command: CommandApdu, data: bytes) -> bytes:
-        if not (_selects(command) and password.key):
+        if not (selects(command) and password.key):
             return data
-        return data + _written([(Tag.CHALLENGE, bytes(CHALLENGE_LENGTH)), (Tag.ALGORITHM, _SHA1_CHALLENGE)])
+        return data + written([(Tag.CHALLENGE, bytes(CHALLENGE_LENGTH)), (Tag.ALGORITHM, _SHA1_CHALLENGE)])
 
-    return _Oath(instead=instead, answer=answer)(card)
+    return OathCommands(instead=instead, answer=answer)(card)
 
 
 def _any_password(card: Apdus) -> Apdus:
@@ -228,14 +133,14 @@ def _any_password(card: Apdus) -> Apdus:
         if command.ins != Instruction.VALIDATE:
             return command
         proof = hmac.digest(password.key, password.challenge, "sha1")
-        return replace(command, data=_written([(Tag.RESPONSE, proof), *_read(command.data)[1:]]))
+        return replace(command, data=written([(Tag.RESPONSE, proof), *read(command.data)[1:]]))
 
     def answer(command: CommandApdu, data: bytes) -> bytes:
-        if _selects(command):
+        if selects(command):
             password.selected(data)
         return data
 
-    return _Oath(request=request, answer=answer)(card)
+    return OathCommands(request=request, answer=answer)(card)
 
 
 def _open_for_ever(card: Apdus) -> Apdus:
@@ -243,31 +148,27 @@ def _open_for_ever(card: Apdus) -> Apdus:
     opened, greeting = False, b""
 
     def instead(command: CommandApdu) -> bytes | None:
-        return greeting + _OK if opened and _selects(command) else None
+        return greeting + OK if opened and selects(command) else None
 
     def answer(command: CommandApdu, data: bytes) -> bytes:
         nonlocal opened, greeting
         opened |= command.ins == Instruction.VALIDATE
-        greeting = data if _selects(command) else greeting
+        greeting = data if selects(command) else greeting
         return data
 
-    return _Oath(instead=instead, answer=answer)(card)
+    return OathCommands(instead=instead, answer=answer)(card)
 
 
 def _reset_unguarded(command: CommandApdu) -> CommandApdu:
     return replace(command, p1=0xDE, p2=0xAD) if command.ins == Instruction.RESET else command
 
 
-def _salt_kept(members: Members) -> Members:
+def _salt_kept(members: TlvMembers) -> TlvMembers:
     return [(tag, bytes(SALT_LENGTH) if tag == Tag.NAME else value) for tag, value in members]
 
 
-def _proof_wrong(members: Members) -> Members:
+def _proof_wrong(members: TlvMembers) -> TlvMembers:
     return [(tag, value[:-1] + bytes((value[-1] ^ 1,))) for tag, value in members]
-
-
-def _status(found: StatusWord, told: StatusWord) -> Wrap:
-    return lambda card: _Oath(status=lambda _, word: told if word == found else word)(card)
 
 
 FAULTS = (
@@ -275,20 +176,20 @@ FAULTS = (
     _fault(
         "version-unsaid",
         "does not say which version of the applet it has",
-        _on(None, lambda members: [member for member in members if member[0] != Tag.VERSION]),
+        on_answer(None, lambda members: [member for member in members if member[0] != Tag.VERSION]),
     ),
     # YKOATH, PUT
     _fault(
         "touch-dropped",
         "gives codes untouched that should take a touch",
-        _put(_property_dropped),
+        on_put(_property_dropped),
         caught_by=OWNER,
     ),
     # RFC 6238 §1.2
     _fault(
         "algorithm-ignored",
         "makes every code with SHA-1",
-        _put(_key_changed(_TYPE_AND_ALGORITHM, lambda kind: kind & 0xF0 | 0x01)),
+        on_put(_key_changed(_TYPE_AND_ALGORITHM, lambda kind: kind & 0xF0 | 0x01)),
         caught_by=SERVER,
         layer=Layer.CRYPTOGRAPHY,
     ),
@@ -296,17 +197,17 @@ FAULTS = (
     _fault(
         "digits-any",
         "takes accounts whose codes have more digits than it can make",
-        _put(_key_changed(_DIGITS, lambda digits: min(max(digits, 6), 8))),
+        on_put(_key_changed(_DIGITS, lambda digits: min(max(digits, 6), 8))),
         caught_by=SERVER,
     ),
-    _fault("counter-ignored", "begins to count at zero", _put(_counter_dropped), caught_by=SERVER),
+    _fault("counter-ignored", "begins to count at zero", on_put(_counter_dropped), caught_by=SERVER),
     # RFC 4226 appendix D, RFC 4226 §7.2
     _fault("codes-stuck", "gives the same code again and again", _codes_stuck, caught_by=SERVER),
     # RFC 6238 appendix B, RFC 4226 appendix D
     _fault(
         "sign-bit-kept",
         "does not clear the highest bit of a code",
-        _on(Instruction.CALCULATE, _sign_bit_kept),
+        on_answer(Instruction.CALCULATE, _sign_bit_kept),
         caught_by=SERVER,
         layer=Layer.CRYPTOGRAPHY,
     ),
@@ -314,43 +215,43 @@ FAULTS = (
     _fault(
         "digits-six",
         "says that every code has six digits",
-        _on(Instruction.CALCULATE, _digits(6)),
+        on_answer(Instruction.CALCULATE, _digits(6)),
         caught_by=SERVER,
     ),
     # YKOATH, CALCULATE ALL
     _fault(
         "codes-for-all",
         "gives codes of all accounts at once, also those that take a touch or are used up",
-        _on(Instruction.CALCULATE_ALL, _codes_for_all),
+        on_answer(Instruction.CALCULATE_ALL, _codes_for_all),
         caught_by=OWNER,
     ),
     # YKOATH, LIST
     _fault(
         "lists-twice",
         "lists its accounts twice",
-        _on(Instruction.LIST, lambda members: members + members),
+        on_answer(Instruction.LIST, lambda members: members + members),
         caught_by=USER,
     ),
     # YKOATH, DELETE
     _fault(
-        "delete-unheard", "keeps an account that was deleted", _unheard(Instruction.DELETE), caught_by=USER
+        "delete-unheard", "keeps an account that was deleted", unheard(Instruction.DELETE), caught_by=USER
     ),
     _fault(
         "deletes-nobody",
         "says that it deleted what it does not have",
-        _served(Instruction.DELETE, StatusWord.NO_SUCH_OBJECT),
+        served(Instruction.DELETE, StatusWord.NO_SUCH_OBJECT),
     ),
     # YKOATH, RENAME
     _fault(
         "rename-unheard",
         "says that it gave an account another name, and does not",
-        _unheard(Instruction.RENAME),
+        unheard(Instruction.RENAME),
         caught_by=USER,
     ),
     _fault(
         "rename-over",
         "says that it gave an account a name that another has",
-        _served(Instruction.RENAME, StatusWord.WRONG_DATA),
+        served(Instruction.RENAME, StatusWord.WRONG_DATA),
         caught_by=USER,
     ),
     # YKOATH, SET CODE
@@ -366,26 +267,26 @@ FAULTS = (
     _fault(
         "proof-wrong",
         "does not prove that it knows the password itself",
-        _on(Instruction.VALIDATE, _proof_wrong),
+        on_answer(Instruction.VALIDATE, _proof_wrong),
         layer=Layer.CRYPTOGRAPHY,
     ),
     # YKOATH, RESET
     _fault(
         "reset-unguarded",
         "forgets everything at a command that was not meant so",
-        lambda card: _Oath(request=_reset_unguarded)(card),
+        lambda card: OathCommands(request=_reset_unguarded)(card),
         caught_by=USER,
     ),
     _fault(
         "reset-unheard",
         "says that it forgot everything, and does not",
-        _unheard(Instruction.RESET),
+        unheard(Instruction.RESET),
         caught_by=OWNER,
     ),
     _fault(
         "salt-kept",
         "derives keys from passwords with the same salt after a reset",
-        _on(None, _salt_kept),
+        on_answer(None, _salt_kept),
         caught_by=OWNER,
         layer=Layer.CRYPTOGRAPHY,
     ),
@@ -393,7 +294,7 @@ FAULTS = (
     _fault(
         "rest-lost",
         "does not give the rest of a long answer",
-        lambda card: _Oath(
+        lambda card: OathCommands(
             instead=lambda command: (
                 response_apdu(b"", StatusWord.INS_NOT_SUPPORTED) if command.ins == SEND_REMAINING else None
             )
@@ -403,12 +304,12 @@ FAULTS = (
     _fault(
         "data-unnamed",
         "does not say that what it was sent makes no sense",
-        _status(StatusWord.WRONG_DATA, StatusWord.UNKNOWN_ERROR),
+        on_status(StatusWord.WRONG_DATA, StatusWord.UNKNOWN_ERROR),
     ),
     # YKOATH, status words
     _fault(
         "instruction-unnamed",
         "does not say that it does not know an instruction",
-        _status(StatusWord.INS_NOT_SUPPORTED, StatusWord.UNKNOWN_ERROR),
+        on_status(StatusWord.INS_NOT_SUPPORTED, StatusWord.UNKNOWN_ERROR),
     ),
 )

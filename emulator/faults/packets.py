@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emulator.faults.changes import Change, put
-from emulator.faults.fault import Family, Fault, Layer
+from emulator.faults.fault import Family, Layer
 from emulator.faults.wiring import ChangedPackets
 from emulator.fido.ctaphid import (
     INITIALIZATION_BIT,
@@ -29,12 +29,8 @@ CMD, LENGTH, DATA = 4, 6, 7
 UNUSABLE = "the client, which gets no answer that it could use"
 OTHERS = "the key's other clients, which come to grief through no fault of theirs"
 
-_hid = Family(prefix="hid-", caught_by=UNUSABLE, layer=Layer.PACKET)
-
-
-def hid_fault(name: str, sentence: str, packets: PacketsWrap, *, caught_by: str | None = None) -> Fault:
-    """One of packets; the rest as in :class:`~emulator.faults.fault.Fault`."""
-    return _hid(name, sentence, packets=packets, caught_by=caught_by)
+hid_fault = Family(prefix="hid-", caught_by=UNUSABLE, layer=Layer.PACKET).of_packets
+"""Makes one of the faults of packets."""
 
 
 # What leaves.

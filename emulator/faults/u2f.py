@@ -7,10 +7,9 @@ from hashlib import sha256
 
 from emulator.faults.changes import Change, flipped, put
 from emulator.faults.fault import Family, Layer, Parts, Wrap
-from emulator.faults.wiring import ChangedCommands, ChangedPackets, untouched
-from emulator.fido.apdu import CommandApdu
+from emulator.faults.wiring import ChangedCommands, ChangedPackets, parsed, untouched
 from emulator.fido.ctaphid import CtapHidCommand
-from emulator.fido.status import ApduError, StatusWord
+from emulator.fido.status import StatusWord
 from emulator.fido.u2f import Control, Instruction
 from emulator.key_parts import Commands
 
@@ -23,15 +22,8 @@ _OK = StatusWord.NO_ERROR.to_bytes(2, "big")
 _fault = Family(prefix="u2f-", caught_by="the relying party, when it verifies the message")
 
 
-def _parsed(apdu: bytes) -> CommandApdu | None:
-    try:
-        return CommandApdu.parse(apdu)
-    except ApduError:
-        return None
-
-
 def _is(apdu: bytes, instruction: Instruction, control: Control | None = None) -> bool:
-    command = _parsed(apdu)
+    command = parsed(apdu)
     if command is None or command.ins != instruction:
         return False
     return control is None or command.p1 == control
@@ -78,7 +70,7 @@ def _other_application(commands: Commands, _: Parts) -> Commands:
 
     def apdu(apdu: bytes) -> bytes:
         nonlocal made_for
-        command = _parsed(apdu)
+        command = parsed(apdu)
         if command is not None and command.ins == Instruction.REGISTER:
             made_for = command.data[32:64]
         if command is not None and command.ins == Instruction.AUTHENTICATE and made_for:
@@ -97,7 +89,7 @@ def _handle_half_read(commands: Commands, _: Parts) -> Commands:
         return answer
 
     def apdu(apdu: bytes) -> bytes:
-        command = _parsed(apdu)
+        command = parsed(apdu)
         if command is None or command.ins != Instruction.AUTHENTICATE:
             return apdu
         given = command.data[65:]
@@ -139,7 +131,7 @@ def _authenticate(apdu: bytes) -> bool:
 
 
 def _unknown(apdu: bytes) -> bool:
-    command = _parsed(apdu)
+    command = parsed(apdu)
     return command is not None and command.ins not in {*Instruction}
 
 

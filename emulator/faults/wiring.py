@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from emulator.card import Apdus
 from emulator.faults.fault import Parts, Wrap
+from emulator.fido.apdu import CommandApdu
 from emulator.fido.ctaphid import Event, KeepaliveStatus
 from emulator.fido.gesture import Command, Given
+from emulator.fido.status import ApduError
 from emulator.key_parts import Commands, Packets
 
 Run = Callable[[bytes, Command, float], Command]
@@ -182,3 +184,11 @@ class ChangedApdus:
         answers = [self._answer(self._asked, answer) for answer in self._inner.packets_to_send()]
         added, self._added = self._added, []
         return added + answers
+
+
+def parsed(apdu: bytes) -> CommandApdu | None:
+    """The command, if it is one."""
+    try:
+        return CommandApdu.parse(apdu)
+    except ApduError:
+        return None
