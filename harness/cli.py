@@ -26,6 +26,10 @@ LAZY = {
 """What the help says of commands that have a module of their own, imported when they are asked for."""
 
 
+LISTING = ["--collect-only", "--assert=plain"]
+"""What pytest is told that is to run nothing, so that no assertion need be rewritten."""
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *LAZY])
@@ -180,7 +184,7 @@ def run(
     }
     args = given(options)
     args += ["-k", expression] if expression else []
-    args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + ["--collect-only"] * only_list
+    args += ["-x"] * first_failure + ["-v"] * verbose + ["-q"] * quiet + LISTING * only_list
     tests = files or packaged("scenarios")
     reporter = "harness.verdicts" if markdown else "harness.report"
     preload("harness.world", reporter, "harness.parallel")
@@ -213,7 +217,7 @@ def list_command(markdown: bool) -> None:
         click.echo(f"  {kind}")
     click.echo("\nscenarios, for -k")
     preload("harness.world", "harness.report")
-    sys.exit(run_pytest([*packaged("scenarios"), "--collect-only"], "harness.report"))
+    sys.exit(run_pytest([*packaged("scenarios"), *LISTING], "harness.report"))
 
 
 @main.command()

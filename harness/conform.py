@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from harness.misuse import Misuse
-from harness.runner import PytestCommand, broken, confirmed, given, packaged, run_pytest
+from harness.runner import PytestCommand, broken, confirmed, given, packaged, preload, run_pytest
 
 EPILOG = (
     "What follows -- goes to pytest as it is. `keyrig conform diff ONE.json OTHER.json` shows what differs "
@@ -157,6 +157,7 @@ def run(
     args += ["-k", expression] if expression else []
     args += ["-x"] * first_failure + ["-v"] * verbose
     quiet = ["-qq", "--no-header", "--tb=no", "--show-capture=no", "-r", ""]
+    preload("harness.devices.find")
     sys.exit(run_pytest([*packaged("conformance"), *quiet, *args, *pytest_args], SUITE))
 
 

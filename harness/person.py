@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
-from botocore.exceptions import ClientError
-
 from harness.devices.emulated_token import AuthenticatorApp
 from harness.devices.key import Key
 from harness.devices.token import Token
@@ -534,6 +532,8 @@ def _done(page: Page) -> bool:
 
 
 def _called(call: Callable[[], Any]) -> Outcome:
+    from botocore.exceptions import ClientError
+
     try:
         return Outcome(accepted=True, answer=call())
     except ClientError as error:

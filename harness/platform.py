@@ -14,11 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import boto3
-import botocore.config
-import botocore.session
 import httpx
 from fido2.client import ClientError, DefaultClientDataCollector, Fido2Client, UserInteraction
 from fido2.ctap import CtapError
@@ -33,6 +30,9 @@ from fido2.webauthn import (
 
 from harness.devices.key import Key
 from harness.page import Form, Page, PlatformError
+
+if TYPE_CHECKING:  # imported where used: whoever stays in the console waits for no SDK
+    import boto3
 
 REGION = "us-east-1"
 
@@ -435,6 +435,8 @@ class Sdk:
         return self.with_credentials(answer["Credentials"])
 
     def _client(self, service: str) -> Any:
+        import botocore.config
+
         with _MAKING_A_CLIENT:
             return _session().client(
                 service,
@@ -453,6 +455,9 @@ _MAKING_A_CLIENT = Lock()
 @cache
 def _session() -> boto3.session.Session:
     """What clients are made of: making it anew, models and all, would take most of a client's time."""
+    import boto3
+    import botocore.session
+
     session = botocore.session.Session(
         {
             "profile": (None, None, None, None),

@@ -36,7 +36,8 @@ def packaged(folder: str) -> list[str]:
     """pytest's arguments for our tests of ``folder``: nothing of the user's directory, nothing written."""
     sys.dont_write_bytecode = True  # pytest would keep what it compiles beside the tests
     path = Path(__file__).parent / folder
-    return [str(path), f"--config-file={path / 'pytest.ini'}", f"--rootdir={path}"]
+    whole = [str(path), f"--config-file={path / 'pytest.ini'}", f"--rootdir={path}"]
+    return [*whole, "-p", "no:anyio"]  # a plugin for tests of ours that are none, and slow to load
 
 
 def given(options: dict[str, str | None]) -> list[str]:
@@ -55,12 +56,14 @@ def plugin_name() -> str:
 def preload(*modules: str) -> None:
     """Import what the tests need, from the compiled files: pytest would compile it all in every run.
 
-    None of it is ever garbage, so that the collector need not look through it, now or later.
+    None of it is ever garbage, so that the collector need not look through it, now or later; and seldom at
+    what a run of seconds leaves.
     """
     gc.disable()
     for module in modules:
         importlib.import_module(module)
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
 
 

@@ -16,7 +16,6 @@ from fido2.hid.base import CtapHidConnection, HidDescriptor
 
 from emulator.card import Apdus, Card, FidoApplet, OathApplet
 from emulator.clock import ManualClock
-from emulator.faults import FAULTS, broken_card, broken_key, faults_named
 from emulator.fido.ctaphid import PACKET_SIZE, CtapHidCommand, InitializationPacket, parse_packet
 from emulator.fido.gesture import Gesture
 from emulator.gesture_policy import GesturePolicy
@@ -67,8 +66,8 @@ class EmulatedKey(Key):
         store = MemoryStore() if store is None else store
         if seed is None and random_bytes is None:
             random_bytes = SystemRandom()
-        self.security_key = broken_key(
-            faults_named(faults),
+        self.security_key = _key(
+            faults,
             self._model,
             seed=seed,
             random_bytes=random_bytes,
@@ -80,7 +79,7 @@ class EmulatedKey(Key):
         )
         oath = YkOath(store, random_bytes or RandomStream(f"oath {seed!r}"))
         applets = (FidoApplet(self.security_key), OathApplet(oath, self.security_key))
-        card = broken_card(faults_named(faults), Card(self.security_key, applets))
+        card = _card(faults, Card(self.security_key, applets))
         self._wire = _Wire(self.security_key, card, self.clock)
         self._raw = self._wire.connect()
         self._opened: CtapHidDevice | None = None
@@ -190,12 +189,33 @@ class EmulatedKey(Key):
     @staticmethod
     def fault_names() -> list[str]:
         """What a key may have wrong with it."""
+        from emulator.faults import FAULTS
+
         return [fault.name for fault in FAULTS]
 
     @classmethod
     def list_devices(cls) -> Iterator[EmulatedKey]:
         """None: an emulated key is made, not found."""
         return iter(())
+
+
+# Faults are dozens of modules, imported for those who want one.
+
+
+def _key(faults: Sequence[str], model: Profile, **given: Any) -> SecurityKey:
+    if not faults:
+        return SecurityKey(model, **given)
+    from emulator.faults import broken_key, faults_named
+
+    return broken_key(faults_named(faults), model, **given)
+
+
+def _card(faults: Sequence[str], card: Card) -> Apdus:
+    if not faults:
+        return card
+    from emulator.faults import broken_card, faults_named
+
+    return broken_card(faults_named(faults), card)
 
 
 class _Connection(CtapHidConnection):

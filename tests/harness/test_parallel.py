@@ -76,16 +76,16 @@ def test_stories_are_those_of_one_process_in_their_order(
     keyrig: Run, mine: Callable[[str], str], tmp_path: Path
 ) -> None:
     file = mine(SCENARIOS)
-    one = keyrig("run", "-v", "-j1", file)
+    one = keyrig("run", "-v", "-j1", "--junit-xml=report.xml", file)
     assert len(processes(tmp_path)) == 1
-    several = keyrig("run", "-v", "-j3", "--junit-xml=several.xml", file)
+    several = keyrig("run", "-v", "-j3", "--junit-xml=report.xml", file)
     assert several.stderr == ""
     assert untimed(several.stdout) == untimed(one.stdout)
     assert several.returncode == one.returncode == 1
     assert several.stdout.count("this went wrong:") == 1
     assert "6 passed, 1 failed, 1 skipped, 1 expected to fail" in several.stdout
     assert "UserWarning: worn out" in several.stdout
-    report = ElementTree.parse(tmp_path / "several.xml")  # noqa: S314 - pytest wrote it
+    report = ElementTree.parse(tmp_path / "report.xml")  # noqa: S314 - pytest wrote it
     assert len(list(report.iter("testcase"))) == 9
     assert len([prop for prop in report.iter("property") if prop.get("name") == "step"]) == 7
 
