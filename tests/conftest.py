@@ -1,4 +1,8 @@
-"""What every test shares: how a missing part of the machine is treated, and smart-card readers."""
+"""What all tests share: processes to run in, what a missing part of the machine means, smart-card readers.
+
+The whole suite, ``pytest`` with nothing named, runs in as many processes as there are cores; ``-n 0`` runs it
+in one, ``-n 4`` in four. What is named on the command line runs in one unless ``-n`` says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from harness.parallel import cores
+
 # How long an example takes says something about the machine, not about us.
 settings.register_profile("keyrig", deadline=None)
 settings.load_profile("keyrig")
@@ -25,6 +31,37 @@ settings.load_profile("keyrig")
 # No test sees this machine's readers: pyscard keeps to the first socket of pcscd that it was told of.
 _pcscd_folder = tempfile.TemporaryDirectory(prefix="keyrig-pcscd-")
 os.environ["PCSCLITE_CSOCK_NAME"] = str(Path(_pcscd_folder.name) / "comm")
+
+
+LONGEST = (
+    "test_doors.py",
+    "test_matrix.py",
+    "test_gate.py",
+    "test_keys_at_hand.py",
+    "test_world_profiles.py",
+    "test_fuzz_key.py",
+    "test_cli.py",
+    "test_sqlite_store_killed.py",
+    "test_find.py",
+)
+"""Files that take about a minute, which start first, lest all wait for one of them at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    options, everything = config.option, config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if hasattr(config, "workerinput") or not config.pluginmanager.has_plugin("xdist"):
+        return
+    in_one = options.usepdb or options.capture == "no" or cores() < 2
+    if options.numprocesses is None and everything and not in_one:
+        options.numprocesses = cores()
+    if options.numprocesses and options.dist == "no":
+        options.dist, options.loadscopereorder = "loadfile", False  # what a file's tests share is made once
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    last = len(LONGEST)
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else last)
 
 
 @pytest.fixture(scope="session")

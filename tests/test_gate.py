@@ -44,9 +44,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory, require: Callable[[object, s
 def test_the_wheel_runs_the_scenarios_in_an_empty_venv_away_from_the_checkout(
     wheel: Path, tmp_path: Path, require: Callable[[object, str], None]
 ) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    installed = run(python, "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
+    venv.create(tmp_path / "venv")
+    pip = (sys.executable, "-m", "pip", "--python", tmp_path / "venv" / "bin" / "python")
+    installed = run(*pip, "install", "-q", "--no-compile", wheel, cwd=tmp_path)
     require(
         installed.returncode == 0, f"a package index to install the wheel from: {installed.stderr[-2000:]}"
     )

@@ -8,17 +8,21 @@ needs of the network its function ``before_boot`` puts into the folder shared wi
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
 import shlex
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -60,59 +64,158 @@ class InGuest:
 
 
 class OnHost:
-    """Instead of running a test plays back what a guest reported of it."""
+    """Boots the guests at once, beside the host's tests; then plays back what they reported of their own.
+
+    Of the processes that share a session one boots the guests, and each plays back what falls to it.
+    """
 
     def __init__(self) -> None:
-        self.reports: dict[int, dict[str, list[pytest.TestReport]]] = {}
-        self.endings: dict[int, str] = {}
+        self.runs: dict[int, Run] = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=_ours)  # ours last
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        config, items = session.config, [item for item in session.items if _ours(item)]
+        if not items or config.option.collectonly or _lacking():
+            return
+        folder = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+        if hasattr(config, "workerinput"):
+            folder = folder.parent  # which pytest-xdist's processes share
+        turn = Turn(folder / "guests.lock")
+        for memory_mb in sorted({_memory_mb(item) for item in items}):
+            self.runs[memory_mb] = Run(folder / f"guest-{memory_mb}", turn)
+        if turn.is_ours:
+            for memory_mb, run in self.runs.items():
+                run.start(memory_mb, [item for item in items if _memory_mb(item) == memory_mb])
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        if not item.path.is_relative_to(FOLDER) or _lacking():
+        if not _ours(item) or _lacking():
             return None  # the fixture below says what is missing
-        memory_mb = _asked(item, "GUEST_MEMORY_MB", MEMORY_MB)
-        if memory_mb not in self.reports:
-            self.reports[memory_mb] = self._run(item, memory_mb)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in self.reports[memory_mb].get(item.nodeid) or [self._no_result(item, memory_mb)]:
+        for report in self.runs[_memory_mb(item)].reports_of(item):
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def _run(self, item: pytest.Item, memory_mb: int) -> dict[str, list[pytest.TestReport]]:
-        """Run the session's tests that ask for this memory in one guest; their reports by test."""
-        config, items = item.config, item.session.items
-        ours = [one for one in items if one.path.is_relative_to(FOLDER)]
-        ours = [one for one in ours if _asked(one, "GUEST_MEMORY_MB", MEMORY_MB) == memory_mb]
-        timeout = sum({one.path: _asked(one, "GUEST_TIMEOUT", TIMEOUT) for one in ours}.values())
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """A guest ends with the process that booted it, where others may not have read all its reports."""
+        if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.shouldfail:
+            for run in self.runs.values():
+                run.join()
+
+
+class Turn:
+    """Which process of a session boots its guests: the first that asks, for as long as it lives."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock: IO[Any] = NamedTemporaryFile(dir=path.parent)  # noqa: SIM115 - open while this lives
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            os.link(self._lock.name, path)
+            self.is_ours = True
+        except FileExistsError:
+            self._lock = path.open()
+            self.is_ours = False
+
+    def is_over(self) -> bool:
+        """Whether the process whose turn it was is gone."""
+        if self.is_ours:
+            return False
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class Run:
+    """A guest's run, in a folder where whoever waits for its tests reads of them."""
+
+    _building = threading.Lock()
+
+    def __init__(self, folder: Path, turn: Turn) -> None:
+        self._share, self._ending, self._turn = folder, folder / "ending", turn
+        self._thread: threading.Thread | None = None
+        self._reports: dict[str, list[pytest.TestReport]] = {}
+        self._read = 0
+
+    def start(self, memory_mb: int, items: list[pytest.Item]) -> None:
+        """Run these tests in a guest of that memory, beside whatever else this process does."""
+        self._share.mkdir()
+        self._thread = threading.Thread(target=self._boot, args=(memory_mb, items), daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the guest's end, if it is this process's."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def reports_of(self, item: pytest.Item) -> list[pytest.TestReport]:
+        """All that is reported of a test, as soon as it is all there, or no more will come."""
+        while True:
+            over = self._ending.exists() or self._turn.is_over()  # asked before the last reports are read
+            self._read_on()
+            reports = self._reports.get(item.nodeid, [])
+            if any(report.when == "teardown" for report in reports):
+                return reports
+            if over:
+                return [*reports, self._no_result(item)]
+            time.sleep(0.2)
+
+    def _boot(self, memory_mb: int, items: list[pytest.Item]) -> None:
+        ending = "it was not booted"
+        try:
+            for prepare in {item.path: _asked(item, "before_boot", None) for item in items}.values():
+                if prepare is not None:
+                    prepare(self._share)
+            timeout = sum({item.path: _asked(item, "GUEST_TIMEOUT", TIMEOUT) for item in items}.values())
+            with self._building:
+                built = guest.Guest.build(cache_folder())
+            done = built.run(self._job(items), self._share, timeout=timeout, memory_mb=memory_mb)
+            ending = f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        except guest.GuestError as error:
+            ending = str(error)
+        finally:
+            self._ending.with_suffix(".new").write_text(ending)
+            self._ending.with_suffix(".new").rename(self._ending)
+
+    @staticmethod
+    def _job(items: list[pytest.Item]) -> str:
         # Every import takes seconds in the guest: no plugins, and no conftest above this one.
         options = ["-q", "--basetemp=/run/pytest", f"--confcutdir={FOLDER}"]
         options += ["-o", "addopts=--import-mode=importlib"]
-        job = (
-            f"cd {shlex.quote(str(config.rootpath))}\n"
+        command = [sys.executable, "-m", "pytest", *options, *(item.nodeid for item in items)]
+        return (
+            f"cd {shlex.quote(str(items[0].config.rootpath))}\n"
             f"export {REPORTS}=/share/reports PYTEST_DISABLE_PLUGIN_AUTOLOAD=1\n"
-            f"{shlex.join([sys.executable, '-m', 'pytest', *options, *(one.nodeid for one in ours)])}\n"
+            f"{shlex.join(command)}\n"
         )
-        share = config._tmp_path_factory.mktemp("guest")  # type: ignore[attr-defined]
-        for prepare in {one.path: _asked(one, "before_boot", None) for one in ours}.values():
-            if prepare is not None:
-                prepare(share)
-        try:
-            done = guest.Guest.build(cache_folder()).run(job, share, timeout=timeout, memory_mb=memory_mb)
-            self.endings[memory_mb] = f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        except guest.GuestError as error:
-            self.endings[memory_mb] = str(error)
-        reports: dict[str, list[pytest.TestReport]] = {}
-        for report in _read(share / "reports"):
-            reports.setdefault(report.nodeid, []).append(report)
-        return reports
 
-    def _no_result(self, item: pytest.Item, memory_mb: int) -> pytest.TestReport:
+    def _read_on(self) -> None:
+        """Read what the guest has reported since; of a line that it still writes nothing."""
+        if not (path := self._share / "reports").exists():
+            return
+        with path.open("rb") as file:
+            file.seek(self._read)
+            lines = file.read().rpartition(b"\n")
+        for line in lines[0].splitlines():
+            report = pytest.TestReport._from_json(json.loads(line))
+            if isinstance(report.longrepr, list):  # why a test was skipped, and JSON knows no tuples
+                report.longrepr = tuple(report.longrepr)
+            self._reports.setdefault(report.nodeid, []).append(report)
+        self._read += len(lines[0] + lines[1])
+
+    def _no_result(self, item: pytest.Item) -> pytest.TestReport:
+        ending = self._ending.read_text() if self._ending.exists() else "whoever booted it is gone"
         return pytest.TestReport(
             nodeid=item.nodeid,
             location=item.location,
             keywords={},
             outcome="failed",
-            longrepr=f"the guest left no result for this test; its end:\n{self.endings[memory_mb]}",
+            longrepr=f"the guest left no result for this test; its end:\n{ending}",
             when="call",
         )
 
@@ -132,16 +235,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("KEYRIG_GUEST_CACHE") or Path(user_cache, "keyrig", "guest"))
 
 
+def _ours(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(FOLDER)
+
+
+def _memory_mb(item: pytest.Item) -> int:
+    memory_mb: int = _asked(item, "GUEST_MEMORY_MB", MEMORY_MB)
+    return memory_mb
+
+
 def _asked(item: pytest.Item, name: str, default: Any) -> Any:
     """What an item's file asks for by that name."""
     module: Any = item.getparent(pytest.Module)
     return getattr(module.obj, name, default)
-
-
-def _read(path: Path) -> Iterator[pytest.TestReport]:
-    if path.exists():
-        for line in path.read_text().splitlines():
-            yield pytest.TestReport._from_json(json.loads(line))
 
 
 @pytest.fixture(scope="session", autouse=True)
