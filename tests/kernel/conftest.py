@@ -31,7 +31,7 @@ REPORTS = "KEYRIG_GUEST_REPORTS"
 
 FOLDER = Path(__file__).parent
 MEMORY_MB = 2048
-TIMEOUT = 300
+TIMEOUT = 600
 
 
 def _sibling(name: str) -> ModuleType:
@@ -305,7 +305,7 @@ def run(record_property: Callable[[str, object], None]) -> Callable[..., subproc
         *command: object, input: str = "", code: int | None = 0, **more: Any
     ) -> subprocess.CompletedProcess[str]:
         words = [str(word) for word in command]
-        done = subprocess.run(words, input=input, capture_output=True, text=True, timeout=120, **more)
+        done = subprocess.run(words, input=input, capture_output=True, text=True, timeout=600, **more)
         if (version := _version(words[0])) is not None:
             record_property("client", version)
         told = f"{shlex.join(words)}\n{done.stdout}{done.stderr}"

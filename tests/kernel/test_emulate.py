@@ -37,7 +37,7 @@ class Running:
     def end(self, number: signal.Signals) -> tuple[int, str]:
         """Its exit code and what it still said."""
         self.process.send_signal(number)
-        out, _ = self.process.communicate(timeout=60)
+        out, _ = self.process.communicate(timeout=300)
         return self.process.returncode, out
 
 
@@ -66,7 +66,7 @@ def make(device: CtapHidDevice, user: bytes, **more: Any) -> Any:
 
 
 def wait_until_gone(*nodes: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(Path(node).exists() for node in nodes):
         assert time.monotonic() < deadline, f"{nodes} are still there"
         time.sleep(0.05)
@@ -102,7 +102,7 @@ def control(path: str) -> None:
     """As curl would."""
     from urllib.request import urlopen
 
-    urlopen(f"http://127.0.0.1:8112{path}", timeout=20).close()
+    urlopen(f"http://127.0.0.1:8112{path}", timeout=120).close()
 
 
 def test_gadget_of_a_killed_process_is_cleared_away_by_the_next(
@@ -126,7 +126,7 @@ def refusal(*prefix: str) -> str:
         [*prefix, sys.executable, "-m", "emulator.emulate"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, ""), done.stderr

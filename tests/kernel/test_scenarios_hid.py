@@ -58,7 +58,7 @@ def emulated(*args: str, **how: object) -> Iterator[list[str]]:
             yield [line.strip() for line in said]
         finally:
             emulator.terminate()
-            emulator.communicate(timeout=60)
+            emulator.communicate(timeout=300)
 
 
 @pytest.fixture
