@@ -25,8 +25,8 @@ ANSWERS = 2
 class Plan:
     """What a run will ask of the person: so many ``touches``; and how long it will take, in ``seconds``.
 
-    ``resets`` is how often the key may have to be made as new for a test that changes it, ``waits`` what
-    tests wait in all, and ``each`` what one takes besides, in seconds.
+    ``resets`` is how often it may have to be plugged in anew, to be made as new for a test that changes it;
+    ``waits`` is what tests wait in all, and ``each`` what one takes besides, in seconds.
     """
 
     tests: int
@@ -93,12 +93,12 @@ def plan(items: Iterable[pytest.Item], key: Found, source: HardwareSource, longe
         and slow(item) <= longest_wait
         and ("destructive" in key.features or item.get_closest_marker("destructive") is None)
     ]
-    changing = [item for item in run if item.get_closest_marker("destructive") is not None]
-    resets = len(changing) if "power-cycle" in key.features and not source.attendant.replugs else 0
+    changing = sum(item.get_closest_marker("destructive") is not None for item in run)
+    resets = changing if "power-cycle" in key.features and not source.attendant.replugs else 0
     return Plan(
         tests=len(run),
         touches=sum(map(touches, run)) + resets if key.waits else 0,
-        resets=resets,
+        resets=resets if "ctaphid" in key.features else 0,  # a reader cuts the power by itself
         waits=sum(map(slow, run)),
         each=TEST_TIME + ANSWERS * key.seconds,
         tireless=source.attendant.tireless,

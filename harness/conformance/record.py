@@ -76,7 +76,7 @@ class Record:
         if only_tells(config):
             return
         if not (results or reported(config)):
-            if not terminalreporter.stats.get("error"):
+            if not (self._selected or terminalreporter.stats.get("error")):
                 terminalreporter.write_line("no test is like that; --list has them all")
             return
         report = self._report()

@@ -219,3 +219,11 @@ def test_tests_that_have_not_reached_the_key_are_run_again(
     assert [test["outcome"] for test in json.loads(file.read_text())["tests"]] == ["passed"] * len(
         identifiers
     )
+
+
+def test_a_robot_holds_a_key_that_wants_a_long_touch(plugged_in: PlugIn, conform: Conform) -> None:
+    key = plugged_in("--profile", "ctap23", "--touch", "never")
+    words = ["--key", key.name, "--touch-url", key.control, "--destructive", "--spec", "RESET-LONG-02"]
+    run = conform(*words, typed=f"{key.name.removesuffix(':0')}\n")
+    assert (run.code, run.failures) == (0, []), run.out + run.err
+    assert "1 passed" in run.out
