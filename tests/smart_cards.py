@@ -24,7 +24,7 @@ SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
 
 _PROGRAM = Path("/usr/sbin/pcscd")
 _PID_FILE = Path("/run/pcscd/pcscd.pid")
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 _READERS = """\
 FRIENDLYNAME "Virtual PCD"
 DEVICENAME /dev/null:0x{port:04X}
@@ -96,6 +96,7 @@ class Pcscd:
             try:
                 card = EmulatedCard(process, output)
                 card.waits_for(", 1 key, ")
+                _wait(lambda: _is_seen(reader), lambda: f"pcscd sees no card: {card.said}")
                 yield card
             finally:
                 process.terminate()
@@ -141,6 +142,17 @@ def _listens(port: int) -> bool:
     wanted = f":{port:04X}"
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     return any(fields[1].endswith(wanted) and fields[3] == "0A" for fields in map(str.split, lines))
+
+
+def _is_seen(reader: int) -> bool:
+    """Whether pcscd, which looks a few times a second, has found the card that is in this reader."""
+    from smartcard import scard
+
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    name = f"{READER[:-1]}{reader}"
+    _, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE)])
+    scard.SCardReleaseContext(context)
+    return any(state & scard.SCARD_STATE_PRESENT for _, state, _ in states)
 
 
 def _two_free_ports() -> int:

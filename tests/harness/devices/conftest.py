@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from emulator.clock import Clock
 from emulator.security_key import SecurityKey
 from emulator.transports.loop import KeyClock, KeyLoop
 from emulator.transports.udp import UdpPort
@@ -46,11 +47,16 @@ def attendant(tmp_path: Path) -> Iterator[Attendant]:
 
 @pytest.fixture
 def serve(tmp_path: Path, attendant: Attendant) -> Iterator[Callable[..., Served]]:
-    """``serve("ctap21", destructive=False, touch="always")`` serves a key of that profile."""
+    """``serve("ctap21", destructive=False, touch="always")`` serves a key of that profile.
+
+    With a ``clock`` that stands still it can be reset however slowly a client starts.
+    """
     with ExitStack() as running:
 
-        def serve(profile: str = "ctap21", *, destructive: bool = False, **how: Any) -> Served:
-            clock = KeyClock()
+        def serve(
+            profile: str = "ctap21", *, destructive: bool = False, clock: Clock | None = None, **how: Any
+        ) -> Served:
+            clock = clock or KeyClock()
             security_key = SecurityKey(profile, random_bytes=os.urandom, now=clock(), **how)
             ports: list[UdpPort] = []
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from fido2.ctap2 import ClientPin, Ctap2
 
+from emulator.clock import ManualClock
+
 ROOT = Path(__file__).parent.parent.parent.parent
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -131,7 +133,7 @@ def test_what_is_destructive_is_left_out(run: Run, serve: Serve) -> None:
 
 
 def test_what_is_destructive_is_done_to_the_key_that_was_typed(run: Run, serve: Serve) -> None:
-    served = serve()
+    served = serve(clock=ManualClock())
     done = run(RESETS, at(served), "--destructive", typed=f"udp:127.0.0.1:{served.port}\n")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
@@ -155,7 +157,7 @@ def test_keys_made_for_the_run_need_no_confirmation(run: Run) -> None:
 def test_plain_pytest_is_told_which_key_may_be_changed(
     plain_pytest: Run, serve: Serve, tmp_path: Path
 ) -> None:
-    served = serve()
+    served = serve(clock=ManualClock())
     (tmp_path / "test_mine.py").write_text(RESETS, encoding="utf-8")
     key = f"--keyrig-key=udp:127.0.0.1:{served.port}:0"
     wrong = plain_pytest(key, "--keyrig-destructive=another", "test_mine.py")
