@@ -3,7 +3,7 @@
 Containers and CI machines rarely have UHID, so tests that need a kernel boot one. The guest sees the
 host's files, writes into a tmpfs over them that is gone when it stops, runs one shell script as root, and
 leaves its results in the one folder it shares with the host. There is no KVM: software emulation boots in
-seconds wherever QEMU does.
+seconds wherever QEMU does. It has one CPU: emulating two together costs twice as much of the host's time.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ GUEST_TIMEOUT = 900
 Keys = Callable[..., list[Any]]
 Run = Callable[..., CompletedProcess[str]]
 RP_ID = "localhost"
-PATIENCE = 240.0
+PATIENCE = 900.0
 """Seconds for a ceremony, with the browser's start before the first, in an emulated machine."""
 
 PAGE = b"""<!doctype html><script>

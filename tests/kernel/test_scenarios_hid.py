@@ -174,8 +174,14 @@ def people() -> Iterator[None]:
     for needed in (ROOT, Path(sys.prefix), Path(sys.base_prefix)):
         open_to_all(needed)
     subprocess.run(["/lib/systemd/systemd-udevd", "--daemon"], check=True)
+    until = time.monotonic() + 120
+    while not Path("/run/udev/control").exists():  # it is a daemon before it listens
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    subprocess.run(["udevadm", "control", "--ping", "--timeout=120"], check=True)
     done = keyrig("udev", "install")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "have udev apply them" in done.stdout, done.stdout
     for name, groups in (("alice", "keyrig"), ("mallory", "")):
         subprocess.run(["useradd", "--no-create-home", "--groups", groups, name], check=True)
     yield
