@@ -54,7 +54,7 @@ class Exchange:
     def credential(self) -> Credential:
         """The one that was made or used."""
         named = credential_id_in(self.auth_data) if self._makes else self.answer[ga.CREDENTIAL]["id"]
-        return credential_of(self.parts, named, self.rp_id)
+        return _credential_of(self.parts, named, self.rp_id)
 
     @property
     def private_key(self) -> cose.PrivateKey:
@@ -73,7 +73,7 @@ def credential_id_in(auth_data: bytes) -> bytes:
     return auth_data[CREDENTIAL_ID : CREDENTIAL_ID + length]
 
 
-def credential_of(parts: Parts, credential_id: bytes, rp_id: str) -> Credential:
+def _credential_of(parts: Parts, credential_id: bytes, rp_id: str) -> Credential:
     """One of our credentials, kept or carried in its ID."""
     rp_id_hash, master_secret = sha256(rp_id.encode()).digest(), parts.store.master_secret
     assert master_secret is not None
