@@ -35,6 +35,7 @@ class Counted:
     """A key on a store in a file, and how often each command made the store commit."""
 
     def __init__(self, make_key: Callable, path: Path, profile: Profile) -> None:
+        self.path = path
         self.store = SqliteStore(path, serial_number="1", random_bytes=os.urandom)
         self.key = make_key(profile, store=self.store)
         self.commits = 0
@@ -148,8 +149,7 @@ def test_an_interrupted_transaction_leaves_nothing_behind(counted: Callable[...,
         one.key.command(CONFIG, parameters)
     assert one.key.snapshot() == before
     one.store._file.db.execute("DROP TRIGGER full")
-    path = one.store._path
     one.store.close()
-    again = SqliteStore(path, serial_number="1", random_bytes=os.urandom)
+    again = SqliteStore(one.path, serial_number="1", random_bytes=os.urandom)
     assert again.snapshot() == before
     again.close()
