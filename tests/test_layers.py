@@ -242,7 +242,7 @@ DOORS = {
     "emulator.clock": {"time"},
     "emulator.sealing": {"os"},
     "emulator.sqlite_file": {"sqlite3"},
-    "emulator.system_random": {"os", "os.urandom", "ec.generate_private_key"},
+    "emulator.system_random": {"os", "os.urandom", "ec.generate_private_key", "rsa.generate_private_key"},
     "emulator.token_commands": {"os"},
     "emulator.token_desk": {"os"},
     "emulator.token_display": {"time"},

@@ -72,16 +72,19 @@ class PrivateKey(Protocol):
 
 
 class MakesKeys(Protocol):
-    """Randomness that also makes elliptic-curve keys by itself, quicker than they follow from bytes."""
+    """Randomness that also makes keys by itself, quicker than they follow from bytes."""
 
     def __call__(self, n: int, /) -> bytes: ...
 
     def elliptic_key(self, curve: ec.EllipticCurve) -> ec.EllipticCurvePrivateKey:
         """A new private key on ``curve``."""
 
+    def rsa_key(self, public_exponent: int, bits: int) -> rsa.RSAPrivateKey:
+        """A new private key whose modulus has so many ``bits``."""
+
 
 def generate(algorithm: Algorithm, random_bytes: Callable[[int], bytes] | MakesKeys) -> PrivateKey:
-    """A new key of ``algorithm``; the same random bytes give the same key. RS256 takes a second or so.
+    """A new key of ``algorithm``; the same random bytes give the same key. RS256 takes a second or so then.
 
     Randomness that makes keys (:class:`MakesKeys`) is asked for one where it can.
     """
@@ -327,8 +330,12 @@ def _ml_dsa_key(
             return mldsa.MLDSA87PrivateKey.from_seed_bytes(seed)
 
 
-def _generate_rsa(random_bytes: Callable[[int], bytes]) -> Rs256Key:
+def _generate_rsa(random_bytes: Callable[[int], bytes] | MakesKeys) -> Rs256Key:
     """An RSA key of 2048 bits, looked over by the library before it is used."""
+    made: Callable[[int, int], rsa.RSAPrivateKey] | None = getattr(random_bytes, "rsa_key", None)
+    if made is not None:
+        numbers = made(RSA_EXPONENT, 2 * 8 * RSA_PRIME_LENGTH).private_numbers()
+        return Rs256Key(b"".join(prime.to_bytes(RSA_PRIME_LENGTH, "big") for prime in (numbers.p, numbers.q)))
     starts = random_bytes(2 * RSA_PRIME_LENGTH)
     halves = starts[:RSA_PRIME_LENGTH], starts[RSA_PRIME_LENGTH:]
     raw = b"".join(next_prime(half, RSA_EXPONENT).to_bytes(RSA_PRIME_LENGTH, "big") for half in halves)

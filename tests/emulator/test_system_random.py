@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from emulator.fido import cose
 from emulator.fido.cose import Algorithm
@@ -36,7 +36,19 @@ def test_keys_sign_and_can_be_loaded_again(
         public.verify(key.sign(b"message"), b"message", ec.ECDSA(hashed))
 
 
-@pytest.mark.parametrize("algorithm", [algorithm for algorithm, _, _ in CURVES])
+def test_an_rsa_key_signs_and_can_be_loaded_again() -> None:
+    made = cose.generate(Algorithm.RS256, SystemRandom())
+    again = cose.load(Algorithm.RS256, made.to_bytes())
+    assert again.cose_key() == made.cose_key()
+    modulus = made.cose_key()[cose.N]
+    assert isinstance(modulus, bytes)
+    assert len(modulus) == 256
+    public = rsa.RSAPublicNumbers(65537, int.from_bytes(modulus, "big")).public_key()
+    for key in (made, again):
+        public.verify(key.sign(b"message"), b"message", padding.PKCS1v15(), hashes.SHA256())
+
+
+@pytest.mark.parametrize("algorithm", [*(algorithm for algorithm, _, _ in CURVES), Algorithm.RS256])
 def test_each_key_is_another(algorithm: Algorithm) -> None:
     random_bytes = SystemRandom()
     assert (
