@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -106,20 +107,28 @@ def read_off_card(
     with closing(YkOathCard(find_reader(reader))) as card:
         name = _account(card.totp_accounts(), account, record)
 
-        def shown() -> str:
-            return card.code(name, int(time.time() // record.period))
+        def shown() -> tuple[float, str]:
+            while True:
+                step, when = _step(record), clock()
+                if _step(record) == step:  # else it went by between the two
+                    return when, card.code(name, step)
 
-        before, code = clock(), shown()
-        first = _kept(Reading(when=clock(), code=code), file)
+        before, code = shown()
+        first = _kept(Reading(when=before, code=code), file)
         click.echo(f"{name}: read; waiting for the next code, {record.period} s at most", err=True)
         until = time.monotonic() + record.period + _PATIENCE
-        while (code := shown()) == first.code:
+        while (now_and_code := shown())[1] == first.code:
             if time.monotonic() > until:
                 raise MeasureError(f"the code of {name} does not change; is this computer's clock stopped?")
-            before = clock()
+            before, _ = now_and_code
             time.sleep(_POLL)
-        now = clock()
+        now, code = now_and_code
         return [first, _kept(Reading(when=now, code=code, changed=True, delay=now - before + unsure), file)]
+
+
+def _step(record: TokenRecord) -> int:
+    """The step of this computer's clock."""
+    return int(time.time() // record.period)
 
 
 def time_at(url: str) -> float:
@@ -168,9 +177,9 @@ def _kept(reading: Reading, file: Path | None) -> Reading:
     if file is not None:
         stamp = datetime.fromtimestamp(reading.when, UTC).isoformat(timespec="milliseconds")
         words = [stamp, reading.code, *(["change"] if reading.changed else [])]
-        append_private(
-            file, " ".join([*words, *([] if reading.delay is None else [f"{reading.delay:.3f}"])]) + "\n"
-        )
+        if reading.delay is not None:
+            words.append(f"{math.ceil(reading.delay * 1000) / 1000:.3f}")  # less would promise too much
+        append_private(file, " ".join(words) + "\n")
     return reading
 
 

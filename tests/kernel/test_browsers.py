@@ -47,6 +47,7 @@ from emulator.fido.attestation import root_certificate_pem
 from emulator.profile import Profile
 from harness.service.app import RunningApp, build_app
 from harness.service.identity import Identity
+from harness.service.profile import ServiceProfile
 from harness.service.store import MemoryStore
 
 Keys = Callable[..., list[Any]]
@@ -266,7 +267,8 @@ class Console:
         self._told: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
         self._walk: dict[str, Any] = {}
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        self.identity = Identity(MemoryStore(), clock=time.time, password_hasher=cheap)
+        slow = ServiceProfile.load().with_values(webauthn_timeout_ms=CEREMONY_PATIENCE_MS, challenge_s=900)
+        self.identity = Identity(MemoryStore(), clock=time.time, profile=slow, password_hasher=cheap)
         account = self.identity.create_account("example-corp", "root@example.com", PASSWORD)
         self.root = self.identity.root_caller(account.id)
         self.identity.create_user(self.root, "alice")
