@@ -66,6 +66,7 @@ class _Porch:
             )
             # RFC 3986 §2: an address is ASCII; what reads it later expects that.
             scope["query_string"] = quote(scope["query_string"], safe=string.printable).encode()
+            scope["path"] = scope["path"].replace("\n", "%0A")  # no route's pattern takes a line feed
         await self._app(scope, receive, send)
 
 

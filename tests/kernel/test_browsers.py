@@ -372,11 +372,16 @@ def test_a_passkey_is_kept_by_a_key_that_verifies_its_user(site: RelyingParty, k
     assert kept.credential["id"] == created.credential_id
 
 
-@pytest.mark.parametrize("client", [SHELL, CHROMIUM], indirect=True)
+# With a second parameter a client is another one to pytest, and starts anew. It has to: in a Chromium of
+# headless=new that has done the tests above, this ceremony did not end in ten minutes; why is not known.
+@pytest.mark.parametrize(
+    ("client", "profile"),
+    [(SHELL, "ctap21"), (CHROMIUM, "passkey")],
+    indirect=["client"],
+)
 def test_the_console_assigns_a_key_and_signs_in_with_it(
-    client: Client, site: RelyingParty, console: Console, keys: Keys
+    site: RelyingParty, console: Console, keys: Keys, profile: str
 ) -> None:
-    profile = "passkey" if client is CLIENTS[CHROMIUM] else "ctap21"
     keys(profile)
     sign_in = {"form": "sign-in-iam", "fields": {"user_name": "alice", "password": PASSWORD}}
     told = console.walk(

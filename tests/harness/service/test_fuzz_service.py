@@ -23,7 +23,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emulator.clock import ManualClock
@@ -280,6 +280,7 @@ visits = st.builds(
 
 
 @fuzz
+@example(visit={"method": "GET", "path": b"/%0A0", "query": b"", "headers": [], "body": b""})
 @given(visit=visits)
 def test_the_console_answers_any_request_with_a_page(door: Door, visit: dict[str, Any]) -> None:
     answer = door.ask(**visit)
