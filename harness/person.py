@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from harness.devices.emulated_token import AuthenticatorApp
 from harness.devices.key import Key
 from harness.devices.token import Token
+from harness.outcome import Outcome, called
 from harness.page import Page, PlatformError
 from harness.platform import Browser, Sdk, SecurityKeyError
 from harness.service.events import Event
@@ -22,47 +23,6 @@ Codes = tuple[str, str]
 
 BORROWED = r"keyrig-[0-9a-f]{8}-"
 """What stands before the names of users and devices in an account that others use, too."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Outcome:
-    """What came of an attempt, as far as the person can see it.
-
-    ``text`` is what the page or the API's error says, ``status`` the HTTP status, ``code`` the API's error
-    code; ``answer`` is what the API returned. ``diagnosis`` is what the service noted for its log and told
-    nobody.
-    """
-
-    accepted: bool
-    text: str = ""
-    status: int = 200
-    code: str = ""
-    answer: Any = None
-    diagnosis: str = ""
-    shown: Page | None = None
-    scanned: Token | None = None
-
-    def __repr__(self) -> str:
-        said = f"{self.code}: {self.text}" if self.code else self.text
-        verdict = "accepted" if self.accepted else "refused"
-        noted = f"; the service noted: {self.diagnosis}" if self.diagnosis else ""
-        return f"<{verdict}, {self.status} {said}{noted}>"
-
-    @property
-    def refused(self) -> bool:
-        return not self.accepted
-
-    @property
-    def page(self) -> Page:
-        """The page it led to; an attempt by API leads to none."""
-        assert self.shown is not None, "an attempt by API leads to no page"
-        return self.shown
-
-    @property
-    def token(self) -> Token:
-        """The authenticator app's new entry, whether the service enabled it or not."""
-        assert self.scanned is not None, "no QR code was scanned"
-        return self.scanned
 
 
 class Place(Protocol):
@@ -381,7 +341,7 @@ class Person:
             return self.sdk.get_session(serial_number=serial_number, token_code=code, duration_s=duration_s)
 
         how = f" with {_short(serial_number)}" if serial_number else ""
-        return self._attempt(f"{self} asks for a session token{how}", "given", lambda: _called(call))
+        return self._attempt(f"{self} asks for a session token{how}", "given", lambda: called(call))
 
     def assume_role(self, role_arn: str, token: Token | None = None, *, code: str | None = None) -> Outcome:
         """Call AssumeRole, with MFA if there is a ``token``; the outcome's ``answer`` is an :class:`Sdk`."""
@@ -395,11 +355,11 @@ class Person:
 
         how = f" with {name_of(token)}" if token else ""
         text = f"{self} assumes the role {_short(role_arn)}{how}"
-        return self._attempt(text, "assumed", lambda: _called(call))
+        return self._attempt(text, "assumed", lambda: called(call))
 
     def call(self, what: str, operation: Callable[[Sdk], Any], *, sdk: Sdk | None = None) -> Outcome:
         """Call anything else; ``what`` tells the story of it, ``sdk`` is another than their own."""
-        return self._attempt(f"{self} {what}", "done", lambda: _called(lambda: operation(sdk or self.sdk)))
+        return self._attempt(f"{self} {what}", "done", lambda: called(lambda: operation(sdk or self.sdk)))
 
     # How an attempt is made and told.
 
@@ -437,7 +397,7 @@ class Person:
         text = f"{self} {text}" + (f" for {of}" if of else "")
         if via == "console" or by_api is None:
             return self._in_console(text, in_console, done, _done)
-        return self._attempt(f"{text}, by API", done, lambda: _called(lambda: by_api(self.sdk.iam)))
+        return self._attempt(f"{text}, by API", done, lambda: called(lambda: by_api(self.sdk.iam)))
 
     def _in_console(
         self,
@@ -529,18 +489,3 @@ def _with_text(name: str) -> Callable[[Page], bool]:
 
 def _done(page: Page) -> bool:
     return bool(page.notices) and page.error is None
-
-
-def _called(call: Callable[[], Any]) -> Outcome:
-    from botocore.exceptions import ClientError
-
-    try:
-        return Outcome(accepted=True, answer=call())
-    except ClientError as error:
-        answer = error.response
-        return Outcome(
-            accepted=False,
-            text=answer["Error"]["Message"],
-            code=answer["Error"]["Code"],
-            status=answer["ResponseMetadata"]["HTTPStatusCode"],
-        )

@@ -192,7 +192,7 @@ HARNESS_FLOORS: list[list[str]] = [
     ["harness.stock"],
     ["harness.serve"],
     ["harness.devices.find", "harness.capabilities"],
-    ["harness.platform"],
+    ["harness.outcome", "harness.platform"],
     ["harness.person"],
     ["harness.world"],
     ["harness.elsewhere", "harness.coverage"],

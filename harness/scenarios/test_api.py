@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from harness.devices.token import Token
+from harness.outcome import Outcome
 from harness.page import PlatformError
-from harness.person import Codes, Outcome, Person
+from harness.person import Codes, Person
 from harness.platform import Sdk
 from harness.world import ADMINISTRATOR, MANAGE_OWN_MFA, World
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal
@@ -141,13 +141,7 @@ class MfaDevices:
             with self._environment.store.transaction() as transaction:
                 user = target(self._environment, transaction, caller, user_name, "iam:EnableMFADevice")
                 device = self._free(transaction, caller, user, serial_number)
-                outcome = totp_rules.enable(
-                    device.totp,
-                    authentication_code_1,
-                    authentication_code_2,
-                    self._environment.clock(),
-                    self._environment.totp_limits,
-                )
+                outcome = self._judge(totp_rules.enable, device, authentication_code_1, authentication_code_2)
                 if isinstance(outcome, Accepted):
                     transaction.put(
                         replace(
@@ -159,6 +153,10 @@ class MfaDevices:
                         )
                     )
             _refuse_codes(outcome, told)
+
+    def _judge(self, rule: Callable[..., Outcome], device: TotpDevice, code_1: str, code_2: str) -> Outcome:
+        """What a rule of two codes says of a device now."""
+        return rule(device.totp, code_1, code_2, self._environment.clock(), self._environment.totp_limits)
 
     def _free(self, transaction: Transaction, caller: Caller, user: User, serial_number: str) -> TotpDevice:
         """The device of that serial number, that the user can have."""
@@ -186,13 +184,7 @@ class MfaDevices:
                 device = device_of(self._profile, transaction, user, serial_number)
                 if isinstance(device, FidoSecurityKey):
                     raise InvalidInput(self._profile.say("security_key_never_drifts"))
-                outcome = totp_rules.resync(
-                    device.totp,
-                    authentication_code_1,
-                    authentication_code_2,
-                    self._environment.clock(),
-                    self._environment.totp_limits,
-                )
+                outcome = self._judge(totp_rules.resync, device, authentication_code_1, authentication_code_2)
                 if isinstance(outcome, Accepted):
                     transaction.put(replace(device, totp=outcome.state))
             _refuse_codes(outcome, told)
